@@ -1,0 +1,3 @@
+"""Binex: a debuggable runtime for AI agent workflows."""
+
+__version__ = "0.1.0"

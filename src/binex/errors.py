@@ -1,0 +1,127 @@
+"""Every error that Binex raises on purpose.
+
+::
+
+    BinexError
+    ├── InputError              bad input: usage, an unknown id, a value that does not fit      (exit 2)
+    │   └── WorkflowError       the faults of one workflow file, all of them                    (exit 2)
+    ├── RunError                a run cannot be done, or cannot be done now                     (exit 1)
+    │   └── RunOwnedError       another live process executes the run                           (exit 1)
+    ├── StoreError              the store or the machine under it failed                        (exit 3)
+    │   ├── StoreDamagedError   the database cannot be read as one                              (exit 3)
+    │   ├── StoreVersionError   the store was written by a newer Binex                          (exit 3)
+    │   └── LostLeaseError      another process took the run over while this one was paused     (exit 3)
+    ├── DamagedDataError        something recorded is missing or not what was recorded          (exit 4)
+    └── AgentError              an agent failed; always turned into an outcome
+        └── BadOutputError      an agent's answer cannot be kept as it is
+
+The message is the only positional argument, so that errors survive pickling; everything else is a
+keyword. A message says what is wrong and where; ``fix`` says what to do about it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a file: what, where (1-based; None where a place means nothing), and a way out."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+    fix: str | None = None
+
+    def located_in(self, file: str) -> str:
+        """The fault as ``file:line:column: message``."""
+        place = "" if self.line is None else f":{self.line}:{self.column}"
+        return f"{file}{place}: {self.message}"
+
+
+class BinexError(Exception):
+    """The root: catch it to catch all that Binex raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class InputError(BinexError):
+    """What was asked for cannot be: bad usage, an unknown id, a value that does not fit."""
+
+    exit_code = 2
+
+
+class WorkflowError(InputError):
+    """A workflow file is not usable; ``faults`` holds everything that is wrong with it, in file order."""
+
+    def __init__(self, message: str, *, file: str = "", faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.file = file
+        self.faults = tuple(faults)
+
+
+class RunError(BinexError):
+    """A run cannot be done, or cannot be done now."""
+
+
+class RunOwnedError(RunError):
+    """Another live process executes the run."""
+
+
+class StoreError(BinexError):
+    """The store, or the machine under it, failed."""
+
+    exit_code = 3
+
+
+class StoreDamagedError(StoreError):
+    """The database file cannot be read as one."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer Binex; nothing was touched."""
+
+
+class LostLeaseError(StoreError):
+    """Another process took the run over while this one was paused; what this one did since is not recorded."""
+
+
+class DamagedDataError(BinexError):
+    """Something that was recorded is missing, or is not what was recorded."""
+
+    exit_code = 4
+
+
+class AgentError(BinexError):
+    """An agent failed. Raised by adapters; the dispatcher turns it into an outcome.
+
+    ``is_retryable`` is false where repeating cannot help (a refused request, a wrong argument);
+    ``retry_after_ms`` is what the agent asked for, where it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str | None = None,
+        is_retryable: bool = True,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.is_retryable = is_retryable
+        self.retry_after_ms = retry_after_ms
+
+
+class BadOutputError(AgentError):
+    """An agent answered with something that cannot be kept: not JSON, too large, or not what was declared."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix, is_retryable=False)

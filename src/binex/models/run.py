@@ -1,0 +1,108 @@
+"""One execution of a workflow: what is kept of it, and what is said about it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field, JsonValue
+
+from binex.models.base import Model
+from binex.models.task import ErrorInfo, TaskStatus
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """Its process died or was told to stop; `binex resume` goes on."""
+    WAITING = "waiting"
+    """Somebody has to answer first."""
+    OVER_BUDGET = "over_budget"
+
+
+class Durability(StrEnum):
+    """What a reported completion survives."""
+
+    FULL = "full"
+    """Power loss, on a disk that honours a sync."""
+    NORMAL = "normal"
+    """The death of the process."""
+
+
+class Versions(Model):
+    """What a run was made with."""
+
+    binex: str
+    python: str
+    handlers: dict[str, str] = Field(default_factory=dict)
+    """The hash of every local function's code and of what it imports from the project, by agent URI."""
+    git_commit: str | None = None
+    """The commit of the workflow's folder."""
+
+
+class Run(Model):
+    """All that is kept of a run besides its records and artifacts; enough to resume it."""
+
+    id: str
+    """Sorts by time; see `new_run_id`."""
+    workflow: str
+    """The workflow's name."""
+    workflow_hash: str
+    """The snapshot of the workflow file and its prompts."""
+    status: RunStatus
+    """Where it stands."""
+    started_at: datetime
+    """When it began."""
+    ended_at: datetime | None = None
+    """When it ended, if it did."""
+    duration_ms: float = 0.0
+    """How long it was executed, over all its sessions, by the monotonic clock, in milliseconds."""
+    variables: dict[str, JsonValue] = Field(default_factory=dict)
+    """The values of the workflow's inputs, secrets cut out."""
+    durability: Durability = Durability.FULL
+    """What its reported completions survive."""
+    versions: Versions
+    """What it was made with."""
+    resumed: int = 0
+    """How often it was taken up again."""
+    node_count: int = 0
+    """How many nodes the workflow has."""
+    counts: dict[TaskStatus, int] = Field(default_factory=dict)
+    """How many tasks ended in which way; items of a foreach count each, beside their node."""
+    error: str | None = None
+    """What ended the run itself, where it was not a task."""
+
+
+class TaskFailure(Model):
+    """One failed task of a run, in short."""
+
+    task: str
+    status: TaskStatus
+    error: ErrorInfo
+    attempts: int
+    blocked: tuple[str, ...] = ()
+    """The paths of the tasks that were skipped because of it."""
+
+
+class RunSummary(Model):
+    """How a run went: what `binex run --json` prints and `Session.run` returns."""
+
+    run: Run
+    """The run itself."""
+    reused: int = 0
+    """How many outcomes were taken over from a record."""
+    failures: tuple[TaskFailure, ...] = ()
+    """The tasks that failed."""
+    outputs: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """What the last nodes made, those that no other node depends on: by node, then by output."""
+
+    @property
+    def run_id(self) -> str:
+        return self.run.id
+
+    @property
+    def status(self) -> RunStatus:
+        return self.run.status

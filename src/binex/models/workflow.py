@@ -1,0 +1,175 @@
+"""What the user wrote: the workflow file, field by field.
+
+The docstrings under the fields are the descriptions in the JSON Schema (``binex schema``).
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, PrivateAttr
+
+from binex.models.base import Model
+from binex.models.names import NAME_PATTERN
+
+Name = Annotated[str, Field(pattern=rf"^{NAME_PATTERN}$")]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+
+
+class Backoff(StrEnum):
+    """How the pause before a retry grows."""
+
+    EXPONENTIAL = "exponential"
+    FIXED = "fixed"
+
+
+class ItemFailure(StrEnum):
+    """What a failed item of a ``foreach`` means for the others."""
+
+    CONTINUE = "continue"
+    FAIL_FAST = "fail_fast"
+
+
+class Isolation(StrEnum):
+    """Where a local function runs."""
+
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+class InputType(StrEnum):
+    """The type of a workflow input."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    ARRAY = "array"
+    OBJECT = "object"
+
+
+class RetryPolicy(Model):
+    """When and how often a failed attempt is repeated."""
+
+    max_retries: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
+    """How often to repeat after the first attempt."""
+    backoff: Backoff = Backoff.EXPONENTIAL
+    """`exponential` doubles the pause each time, `fixed` keeps it."""
+    delay_ms: Annotated[int, Field(ge=0, strict=True)] = 500
+    """The pause before the first repetition, in milliseconds; every pause is shortened by up to half, by chance."""
+    max_delay_ms: Annotated[int, Field(ge=0, strict=True)] = 60_000
+    """No pause is longer than this, in milliseconds."""
+
+
+class InputSpec(Model):
+    """One input of the workflow, used as `${user.<name>}`."""
+
+    type: InputType | None = None
+    """What a value given with `--var` is read as; without it, as text."""
+    default: JsonValue = None
+    """The value when none is given."""
+    description: str = ""
+    """What the input is for."""
+    required: bool | None = None
+    """Whether it must be given; by default, when there is no default."""
+
+
+class Defaults(Model):
+    """What nodes use that do not say otherwise."""
+
+    deadline_ms: Positive | None = None
+    """How long one attempt may take, in milliseconds."""
+    retry_policy: RetryPolicy | None = None
+    """When and how often a failed attempt is repeated."""
+
+
+class NodeSpec(Model):
+    """One step of the workflow."""
+
+    agent: str
+    """Who does the work, as a URI: `local://module.function`, `local://echo`."""
+    system_prompt: str | None = None
+    """The agent's instructions; `file://prompts/plan.md` reads them from a file inside the workflow's folder."""
+    inputs: dict[str, JsonValue] | None = None
+    """What the agent gets, by name. References such as `${plan.output}` may stand in any string."""
+    outputs: Annotated[tuple[Name, ...], Field(min_length=1)] = ("output",)
+    """The names of the artifacts that the node makes."""
+    depends_on: tuple[Name, ...] = ()
+    """Nodes that must come first; a reference in `inputs` needs no entry here."""
+    config: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings for the adapter."""
+    when: str | None = None
+    """A condition; where it is false the node is skipped, which is no failure."""
+    deadline_ms: Positive | None = None
+    """How long one attempt may take, in milliseconds."""
+    retry_policy: RetryPolicy | None = None
+    """When and how often a failed attempt is repeated."""
+    foreach: str | None = None
+    """Run once for each item of a list: a reference to one, or the id of a node whose only output is one."""
+    max_parallel: Positive | None = None
+    """How many items may run at a time."""
+    max_items: Positive = 100
+    """More items than this are refused before the first one runs."""
+    on_item_failure: ItemFailure = ItemFailure.CONTINUE
+    """`continue` puts null in a failed item's place; `fail_fast` stops the other items and fails the node."""
+    isolation: Isolation = Isolation.THREAD
+    """`process` runs a local function in a process of its own, for code that may hang or crash."""
+
+
+class WorkflowSource(Model):
+    """The text that a workflow was read from: all that is needed to read it again on another day."""
+
+    file: str
+    """Where it was read from; only for messages and for finding local functions."""
+    folder: str
+    """The folder of the file: local functions and prompts are found there."""
+    text: str
+    prompts: dict[str, str] = Field(default_factory=dict)
+    """The text of every prompt file, by the name that the workflow uses."""
+
+
+class WorkflowSpec(Model):
+    """A workflow: nodes that delegate to agents, and what each needs from the others."""
+
+    version: Annotated[int, Field(ge=1, strict=True)] = 1
+    """The version of the file format."""
+    name: str = "workflow"
+    """What the workflow is called in lists."""
+    description: str = ""
+    """What it is for."""
+    inputs: dict[Name, InputSpec] = Field(default_factory=dict)
+    """The variables that a run takes, used as `${user.<name>}`."""
+    defaults: Defaults = Field(default_factory=Defaults)
+    """What nodes use that do not say otherwise."""
+    concurrency: Positive | dict[str, Positive] | None = None
+    """How many tasks may run at a time: a number, or `{default: 8, openai: 2}` by provider or scheme."""
+    nodes: Annotated[dict[Name, NodeSpec], Field(min_length=1)]
+    """The steps, by id."""
+
+    _source: WorkflowSource | None = PrivateAttr(default=None)
+
+    @property
+    def source(self) -> WorkflowSource | None:
+        """The text this was read from, where it was read from text."""
+        return self._source
+
+    def read_from(self, source: WorkflowSource) -> Self:
+        """The same workflow, knowing its source."""
+        spec = self.model_copy()
+        spec._source = source
+        return spec
+
+    def system_prompt_of(self, node_id: str) -> str | None:
+        """The text of a node's prompt, read from its file where it names one; references still in it."""
+        prompt = self.nodes[node_id].system_prompt
+        if prompt is not None and self._source is not None:
+            return self._source.prompts.get(prompt, prompt)
+        return prompt
+
+    def deadline_ms_of(self, node_id: str) -> int | None:
+        """How long one attempt of a node may take, in milliseconds."""
+        own = self.nodes[node_id].deadline_ms
+        return self.defaults.deadline_ms if own is None else own
+
+    def retry_policy_of(self, node_id: str) -> RetryPolicy:
+        """When and how often a failed attempt of a node is repeated."""
+        return self.nodes[node_id].retry_policy or self.defaults.retry_policy or RetryPolicy()

@@ -1,0 +1,23 @@
+"""The store that a run is executed on: records and artifacts that become durable together."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from binex.models.task import Artifact, ExecutionRecord
+from binex.stores.artifact_store import ArtifactStore
+from binex.stores.execution_store import ExecutionStore
+
+
+class RunStore(ExecutionStore, ArtifactStore, Protocol):
+    """Both stores in one place, so that an outcome is kept whole or not at all."""
+
+    async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:
+        """Keep records and the artifacts that they name, together; durable on return.
+
+        Calls that wait at the same time share one commit.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything that was kept is in its final place, the artifacts' files included."""
+        ...
