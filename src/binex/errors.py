@@ -4,7 +4,9 @@
 
     BinexError
     ├── InputError              bad input: usage, an unknown id, a value that does not fit      (exit 2)
-    │   └── WorkflowError       the faults of one workflow file, all of them                    (exit 2)
+    │   ├── SpecError           the faults of a workflow, by field                              (exit 2)
+    │   ├── ExpressionError     a reference or condition that cannot be read or resolved        (exit 2)
+    │   └── WorkflowError       the faults of one workflow file, by place                       (exit 2)
     ├── RunError                a run cannot be done, or cannot be done now                     (exit 1)
     │   └── RunOwnedError       another live process executes the run                           (exit 1)
     ├── StoreError              the store or the machine under it failed                        (exit 3)
@@ -19,7 +21,8 @@ The message is the only positional argument, so that errors survive pickling; ev
 keyword. A message says what is wrong and where; ``fix`` says what to do about it.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,6 +40,19 @@ class Fault:
         """The fault as ``file:line:column: message``."""
         place = "" if self.line is None else f":{self.line}:{self.column}"
         return f"{file}{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One thing that is wrong in a workflow, by the path of its field, as in ``("nodes", "plan", "agent")``.
+
+    ``at_key`` says that the key is wrong rather than its value. The loader turns it into a :class:`Fault`.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    fix: str | None = None
+    at_key: bool = False
 
 
 class BinexError(Exception):
@@ -57,6 +73,18 @@ class InputError(BinexError):
     """What was asked for cannot be: bad usage, an unknown id, a value that does not fit."""
 
     exit_code = 2
+
+
+class ExpressionError(InputError):
+    """A reference, a template or a condition cannot be read, or cannot be resolved."""
+
+
+class SpecError(InputError):
+    """A workflow is not usable; ``faults`` holds everything that is wrong with it."""
+
+    def __init__(self, message: str, *, faults: Sequence[FieldFault] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class WorkflowError(InputError):
@@ -125,3 +153,12 @@ class BadOutputError(AgentError):
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message, fix=fix, is_retryable=False)
+
+
+def suggest(wrong: str, names: Iterable[str], what: str) -> str:
+    """A way out for an unknown name: the nearest one, and what there is."""
+    known = sorted(names)
+    near = difflib.get_close_matches(wrong, known, n=1)
+    shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+    listed = f"{what}: {shown}" if known else f"there are no {what}"
+    return f"did you mean '{near[0]}'? {listed}" if near else listed

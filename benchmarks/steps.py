@@ -1,0 +1,54 @@
+"""The functions that the workflows of the benchmarks run; copied beside each workflow file."""
+
+import asyncio
+import random
+
+
+def step(n: int) -> int:
+    """One link of a chain."""
+    return n + 1
+
+
+def finish(n: int, expected: int) -> int:
+    """The last link: says so if a value was lost on the way."""
+    if n + 1 != expected:
+        raise ValueError(f"the chain arrived at {n + 1} instead of {expected}")
+    return n + 1
+
+
+async def step_async(n: int) -> int:
+    """One link of a chain that needs no thread."""
+    return n + 1
+
+
+async def nap(seconds: float) -> float:
+    """Await, as a call to a model would."""
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+def count(n: int) -> list[int]:
+    """The list that fans out."""
+    return list(range(n))
+
+
+def add(values: list[int], expected: int) -> int:
+    """The end of the fan-out: says so if an item was lost on the way."""
+    if sum(values) != expected:
+        raise ValueError(f"the items add up to {sum(values)} instead of {expected}")
+    return sum(values)
+
+
+def mix(a: int, b: int = 0, c: int = 0, d: int = 0, e: int = 0) -> int:
+    """A node of the layered graph."""
+    return (a + b + c + d + e) % 1_000_003
+
+
+def text_of(size: int) -> str:
+    """*size* characters that do not compress well, the same every time."""
+    return random.Random(1).randbytes(size // 2).hex()
+
+
+def turn(text: str) -> str:
+    """Another text of the same size."""
+    return text[1:] + text[0]

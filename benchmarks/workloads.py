@@ -1,0 +1,112 @@
+"""Writes the workflow files that are measured, each into a folder of its own with its functions beside it."""
+
+import json
+import random
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from benchmarks.harness import HERE, RESULTS
+
+Fields = Mapping[str, object]
+
+
+def chain(nodes: int, function: str = "step") -> Path:
+    """n0 → n1 → …, each passing a number on; the last one checks it."""
+    return _workflow(f"chain-{function}-{nodes}", _links(nodes, f"local://steps.{function}"))
+
+
+def chain_of_texts(nodes: int, size: int) -> Path:
+    """n0 → n1 → …, each passing another text of *size* bytes on."""
+    links: list[tuple[str, Fields]] = [("n0", {"agent": "local://steps.text_of", "inputs": {"size": size}})]
+    for number in range(1, nodes):
+        inputs = {"text": f"${{n{number - 1}.output}}"}
+        links.append((f"n{number}", {"agent": "local://steps.turn", "inputs": inputs}))
+    return _workflow(f"texts-{nodes}-{size}", links)
+
+
+def fan_out(items: int, concurrency: int) -> Path:
+    """1 → *items* → 1."""
+    nodes: list[tuple[str, Fields]] = [
+        ("plan", {"agent": "local://steps.count", "inputs": {"n": items}}),
+        (
+            "each",
+            {
+                "agent": "local://steps.step",
+                "foreach": "${plan.output}",
+                "max_items": items,
+                "inputs": {"n": "${item}"},
+            },
+        ),
+        (
+            "join",
+            {
+                "agent": "local://steps.add",
+                "inputs": {"values": "${each.output}", "expected": items * (items + 1) // 2},
+            },
+        ),
+    ]
+    return _workflow(f"fan-out-{items}", nodes, concurrency=concurrency)
+
+
+def naps(nodes: int, seconds: float) -> Path:
+    """*nodes* that depend on nothing, await *seconds* each and may all do so at once."""
+    nap = {"agent": "local://steps.nap", "inputs": {"seconds": seconds}}
+    return _workflow(f"naps-{nodes}", [(f"n{number}", nap) for number in range(nodes)], concurrency=nodes)
+
+
+def layered(nodes: int, edges: int, width: int = 50) -> Path:
+    """Layers of *width* nodes, each needing *edges* random nodes of the layer before."""
+    chance = random.Random(7)
+    graph: list[tuple[str, Fields]] = []
+    for number in range(nodes):
+        layer = number // width
+        inputs: dict[str, object] = {"a": number}
+        if layer:
+            chosen = chance.sample(range((layer - 1) * width, layer * width), edges)
+            inputs = {name: f"${{n{parent}.output}}" for name, parent in zip("abcde", chosen, strict=False)}
+        graph.append((f"n{number}", {"agent": "local://steps.mix", "inputs": inputs}))
+    return _workflow(f"layered-{nodes}", graph)
+
+
+def one_echo() -> Path:
+    """A single node that both Binex and its published release understand."""
+    return _workflow("echo", [("only", {"agent": "local://echo", "inputs": {"n": 1}, "outputs": ["output"]})])
+
+
+def published_chain(nodes: int) -> Path:
+    """The chain for the published release: its `local://` is an echo that nests, so a plug-in adds one."""
+    links: list[tuple[str, Fields]] = []
+    for number in range(nodes):
+        link: dict[str, object] = {"agent": "relay://step", "config": {"adapter_class": "binex_081_relay.Relay"}}
+        link["inputs"] = {"n": f"${{n{number - 1}.output}}" if number else 0}
+        link["outputs"] = ["output"]
+        if number:
+            link["depends_on"] = [f"n{number - 1}"]
+        links.append((f"n{number}", link))
+    return _workflow(f"published-{nodes}", links)
+
+
+def _links(nodes: int, agent: str) -> Iterable[tuple[str, Fields]]:
+    for number in range(nodes):
+        inputs: dict[str, object] = {"n": f"${{n{number - 1}.output}}" if number else 0}
+        if number == nodes - 1:
+            yield f"n{number}", {"agent": "local://steps.finish", "inputs": inputs | {"expected": nodes}}
+        else:
+            yield f"n{number}", {"agent": agent, "inputs": inputs}
+
+
+def _workflow(name: str, nodes: Iterable[tuple[str, Fields]], concurrency: int | None = None) -> Path:
+    folder = RESULTS / "tmp" / "flows" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["version: 1", f"name: {name}"]
+    if concurrency is not None:
+        lines.append(f"concurrency: {concurrency}")
+    lines.append("nodes:")
+    for node_id, fields in nodes:
+        lines.append(f"  {node_id}:")
+        lines += [f"    {field}: {json.dumps(value)}" for field, value in fields.items()]
+    file = folder / "flow.yaml"
+    file.write_text("\n".join(lines) + "\n")
+    shutil.copy(HERE / "steps.py", folder)
+    return file

@@ -1,0 +1,77 @@
+"""The seam between a run and whoever does the work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pydantic import JsonValue
+
+from binex.errors import FieldFault
+from binex.models.health import AgentHealth
+from binex.models.task import Artifact, TaskNode
+
+
+@runtime_checkable
+class AgentAdapter(Protocol):
+    """Speaks to one kind of agent.
+
+    An adapter may also have any of the methods of :class:`ChecksNodes`, :class:`PreparesNodes`,
+    :class:`KnowsItsCode` and :class:`ReportsHealth`; each is used where it is there.
+    """
+
+    async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:
+        """Do one attempt at *task* and return its outputs, made with :meth:`Artifact.of`.
+
+        Raises:
+            AgentError: the agent failed. Any other exception counts as a failure of the agent's code.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """How a workflow uses an agent: all that can be known about the node before it runs."""
+
+    node_id: str
+    agent: str
+    folder: Path | None
+    inputs: tuple[str, ...]
+    """The names that the agent will be given."""
+    config: Mapping[str, JsonValue]
+    outputs: tuple[str, ...]
+    is_isolated: bool = False
+
+
+@runtime_checkable
+class ChecksNodes(Protocol):
+    """Finds faults by reading alone: nothing of the user's runs, nothing is connected to."""
+
+    def check(self, use: NodeUse) -> Sequence[FieldFault]:
+        """What is wrong with the use of the agent; paths are relative to the node."""
+        ...
+
+
+@runtime_checkable
+class PreparesNodes(Protocol):
+    """Gets ready for the nodes of a run before the first one starts; may import the user's code."""
+
+    async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
+        """What is wrong, by node id; paths are relative to the node."""
+        ...
+
+
+@runtime_checkable
+class KnowsItsCode(Protocol):
+    """Can tell whether the code behind an agent is still the same."""
+
+    def fingerprint(self, use: NodeUse) -> str | None:
+        """The hash of the agent's code, in hexadecimal; None where it has none of the project's."""
+        ...
+
+
+@runtime_checkable
+class ReportsHealth(Protocol):
+    """Can be asked whether an agent is there."""
+
+    async def health(self, agent: str) -> AgentHealth: ...

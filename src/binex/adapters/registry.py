@@ -1,0 +1,80 @@
+"""Which adapter speaks to which agent: the scheme of the agent's URI decides."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias
+
+from binex.adapters.base import AgentAdapter
+from binex.errors import InputError, suggest
+
+AdapterFactory: TypeAlias = Callable[[], AgentAdapter]
+
+GROUP = "binex.adapters"
+"""The entry point group: a package names a scheme and a callable without arguments that makes the adapter."""
+
+_PLANNED = ("llm", "a2a", "human")
+
+
+def _local() -> AgentAdapter:
+    from binex.adapters.local import LocalAdapter
+
+    return LocalAdapter()
+
+
+_BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local}
+
+
+class Registry:
+    """Adapters by scheme; each is made when it is first asked for, and then kept.
+
+    Built-in schemes win over *given* ones only by being refused: nobody may take their place.
+    """
+
+    def __init__(self, given: Mapping[str, AgentAdapter] | None = None) -> None:
+        self._adapters: dict[str, AgentAdapter] = dict(given or {})
+        taken = sorted(set(self._adapters) & set(_BUILT_IN))
+        if taken:
+            raise InputError(
+                f"an adapter for '{taken[0]}://' is built in and cannot be replaced", fix="use another scheme"
+            )
+        self._plugins: dict[str, EntryPoint] | None = None
+
+    def adapter_for(self, agent: str) -> AgentAdapter:
+        """The adapter of an agent's URI.
+
+        Raises:
+            InputError: the URI has no scheme, nobody speaks it, or its adapter cannot be made.
+        """
+        scheme, separator, _ = agent.partition("://")
+        if not separator:
+            raise InputError(f"'{agent:.80}' is not an agent's URI", fix="write for example local://module.function")
+        if scheme not in self._adapters:
+            self._adapters[scheme] = self._make(scheme)
+        return self._adapters[scheme]
+
+    def _make(self, scheme: str) -> AgentAdapter:
+        if scheme in _BUILT_IN:
+            return _BUILT_IN[scheme]()
+        plugin = self._find_plugins().get(scheme)
+        if plugin is None:
+            if scheme in _PLANNED:
+                raise InputError(f"agents '{scheme}://' are not supported yet", fix=f"{self._known()}")
+            raise InputError(f"no adapter for '{scheme:.40}://'", fix=self._known(scheme))
+        try:
+            adapter = plugin.load()()
+        except Exception as error:  # somebody else's code
+            raise InputError(
+                f"the adapter for '{scheme}://' ({plugin.value}) cannot be loaded: {type(error).__name__}: {error}",
+                fix="repair or uninstall the package that brings it",
+            ) from error
+        if not isinstance(adapter, AgentAdapter):
+            raise InputError(f"the adapter for '{scheme}://' ({plugin.value}) has no method 'execute'")
+        return adapter
+
+    def _find_plugins(self) -> dict[str, EntryPoint]:
+        if self._plugins is None:
+            self._plugins = {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
+        return self._plugins
+
+    def _known(self, wrong: str = "") -> str:
+        return suggest(wrong, {*_BUILT_IN, *self._adapters, *self._find_plugins()}, "schemes")

@@ -1,0 +1,233 @@
+"""The workflow as a graph: every reference bound, every dependency known, proven free of cycles."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from binex.errors import ExpressionError, FieldFault, SpecError, suggest
+from binex.graph.condition import Condition
+from binex.graph.reference import Names, Reference, Source, Template
+from binex.models.names import RESERVED, is_name
+from binex.models.workflow import NodeSpec, RetryPolicy, WorkflowSpec
+
+T = TypeVar("T")
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """One node with everything about it bound; ``depends_on`` is in the order in which they are named."""
+
+    id: str
+    spec: NodeSpec
+    depends_on: tuple[str, ...]
+    inputs: Template | None
+    config: Template
+    system_prompt: Template | None
+    when: Condition | None
+    foreach: Reference | None
+    deadline_ms: int | None
+    retry_policy: RetryPolicy
+    references: tuple[Reference, ...]
+
+    @property
+    def has_conditional_items(self) -> bool:
+        """Whether ``when`` speaks of the item, and so is asked for each one."""
+        return self.when is not None and any(
+            reference.source in (Source.ITEM, Source.INDEX) for reference in self.when.references
+        )
+
+
+class DAG:
+    """Nodes by id in the order of the file, and for each the nodes that depend on it."""
+
+    def __init__(self, nodes: Mapping[str, PlannedNode], dependents: Mapping[str, tuple[str, ...]]) -> None:
+        self.nodes = nodes
+        self.dependents = dependents
+
+    @classmethod
+    def from_workflow(cls, spec: WorkflowSpec) -> "DAG":
+        """Bind *spec*.
+
+        Raises:
+            SpecError: with a fault for everything that is wrong: names that are not defined, references and
+                conditions that cannot be read, cycles.
+        """
+        faults: list[FieldFault] = []
+        outputs = {node_id: node.outputs for node_id, node in spec.nodes.items()}
+        nodes = {node_id: _Binder(spec, node_id, outputs, faults).bind() for node_id in spec.nodes}
+        if not faults:
+            faults += _find_cycles(nodes)
+        if faults:
+            raise SpecError(f"workflow '{spec.name}' is not usable", faults=faults)
+        dependents: dict[str, list[str]] = {node_id: [] for node_id in nodes}
+        for node in nodes.values():
+            for upstream in node.depends_on:
+                dependents[upstream].append(node.id)
+        return cls(nodes, {node_id: tuple(ids) for node_id, ids in dependents.items()})
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The nodes that no other node depends on."""
+        return tuple(node_id for node_id, dependents in self.dependents.items() if not dependents)
+
+    def references(self, source: Source) -> Iterable[tuple[str, Reference]]:
+        """Every reference of one kind, with the id of the node that makes it."""
+        return (
+            (node.id, reference)
+            for node in self.nodes.values()
+            for reference in node.references
+            if reference.source is source
+        )
+
+
+class _Binder:
+    """Binds one node; every fault goes to one list, so that all of them are reported."""
+
+    def __init__(
+        self, spec: WorkflowSpec, node_id: str, outputs: Mapping[str, tuple[str, ...]], faults: list[FieldFault]
+    ) -> None:
+        self._workflow = spec
+        self._id = node_id
+        self._node = spec.nodes[node_id]
+        self._faults = faults
+        self._names = Names(
+            outputs,
+            frozenset(spec.inputs) if spec.inputs else None,
+            in_foreach=self._node.foreach is not None,
+        )
+
+    def bind(self) -> PlannedNode:
+        node = self._node
+        self._check_names()
+        prompt = self._workflow.system_prompt_of(self._id)
+        foreach = self._bind_foreach()
+        when = self._try(("when",), lambda: Condition(node.when or "", self._names)) if node.when is not None else None
+        inputs = None if node.inputs is None else self._template(("inputs",), dict(node.inputs))
+        config = self._template(("config",), dict(node.config)) or Template({}, self._names)
+        system_prompt = None if prompt is None else self._template(("system_prompt",), prompt)
+        references = (
+            *((foreach,) if foreach else ()),
+            *(when.references if when else ()),
+            *(ref for template in (inputs, config, system_prompt) if template for ref in template.references),
+        )
+        named = [upstream for upstream in node.depends_on if upstream in self._workflow.nodes]
+        referred = [reference.name for reference in references if reference.source is Source.NODE]
+        return PlannedNode(
+            id=self._id,
+            spec=node,
+            depends_on=tuple(dict.fromkeys([*named, *referred])),
+            inputs=inputs,
+            config=config,
+            system_prompt=system_prompt,
+            when=when,
+            foreach=foreach,
+            deadline_ms=self._workflow.deadline_ms_of(self._id),
+            retry_policy=self._workflow.retry_policy_of(self._id),
+            references=references,
+        )
+
+    def _fault(self, path: Path, message: str, fix: str | None = None, *, at_key: bool = False) -> None:
+        self._faults.append(FieldFault(("nodes", self._id, *path), message, fix, at_key))
+
+    def _try(self, path: Path, bind: Callable[[], T]) -> T | None:
+        try:
+            return bind()
+        except ExpressionError as error:
+            self._fault(path, f"node '{self._id}': {error.message}", error.fix)
+            return None
+
+    def _template(self, path: Path, value: JsonValue) -> Template | None:
+        """Read *value*; where that fails, find every place in it that is to blame."""
+        try:
+            return Template(value, self._names)
+        except ExpressionError as error:
+            match value:
+                case dict():
+                    for key, item in value.items():
+                        self._template((*path, key), item)
+                case list():
+                    for index, item in enumerate(value):
+                        self._template((*path, index), item)
+                case _:
+                    self._fault(path, f"node '{self._id}': {error.message}", error.fix)
+            return None
+
+    def _bind_foreach(self) -> Reference | None:
+        node, names = self._node, self._names
+        if node.foreach is None:
+            for field in ("max_parallel", "max_items", "on_item_failure"):
+                if field in node.model_fields_set:
+                    self._fault(
+                        (field,),
+                        f"node '{self._id}': '{field}' needs 'foreach'",
+                        "add foreach, or remove it",
+                        at_key=True,
+                    )
+            return None
+        text = node.foreach.strip()
+        outside = Names(names.outputs, names.variables)
+        if text.startswith("${") and text.endswith("}"):
+            return self._try(("foreach",), lambda: outside.bind(text[2:-1].strip()))
+        if len(names.outputs.get(text, ())) == 1:
+            return self._try(("foreach",), lambda: outside.bind(text))
+        if text in names.outputs:
+            made = ", ".join(f"${{{text}.{output}}}" for output in names.outputs[text])
+            self._fault(("foreach",), f"node '{self._id}': '{text}' has several outputs", f"name one of them: {made}")
+        else:
+            self._fault(
+                ("foreach",),
+                f"node '{self._id}': foreach names '{text:.60}', which is neither a reference nor a node",
+                suggest(text, names.outputs, "nodes"),
+            )
+        return None
+
+    def _check_names(self) -> None:
+        node = self._node
+        if self._id in RESERVED or not is_name(self._id):
+            self._fault(
+                (), f"'{self._id}' cannot be the id of a node: references need the word", "rename it", at_key=True
+            )
+        for index, upstream in enumerate(node.depends_on):
+            if upstream not in self._workflow.nodes:
+                self._fault(
+                    ("depends_on", index),
+                    f"node '{self._id}' depends on '{upstream}', which is not defined",
+                    suggest(upstream, self._workflow.nodes, "defined nodes"),
+                )
+        for index, output in enumerate(node.outputs):
+            if not is_name(output):
+                self._fault(("outputs", index), f"'{output}' cannot be the name of an output", "rename it")
+            if output in node.outputs[:index]:
+                self._fault(
+                    ("outputs", index), f"node '{self._id}' names the output '{output}' twice", "remove one of them"
+                )
+
+
+def _find_cycles(nodes: Mapping[str, PlannedNode]) -> list[FieldFault]:
+    """One fault for each cycle, found one after the other by leaving out the nodes of those already found."""
+    faults: list[FieldFault] = []
+    left = dict(nodes)
+    while True:
+        graph = {node.id: [up for up in node.depends_on if up in left] for node in left.values()}
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            cycle: list[str] = list(reversed(error.args[1]))
+            first = min(cycle[:-1], key=list(nodes).index)
+            start = cycle.index(first)
+            turned = [*cycle[start:-1], *cycle[:start], first]
+            faults.append(
+                FieldFault(
+                    ("nodes", first),
+                    f"these nodes wait for each other: {' -> '.join(turned)}",
+                    "remove one of these dependencies",
+                    at_key=True,
+                )
+            )
+            left = {node_id: node for node_id, node in left.items() if node_id not in cycle}
+        else:
+            return faults
