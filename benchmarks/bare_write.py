@@ -1,22 +1,21 @@
 """What the disk takes for the same bytes: temporary file, write, fsync if asked, rename.
 
-    python bare_write.py --files 100 --bytes 1000000 --folder FOLDER [--sync]
+python bare_write.py --files 100 --bytes 1000000 --folder FOLDER [--sync]
 """
 
 import argparse
 import os
+import random
 from pathlib import Path
-
-from steps import text_of, turn
 
 
 def write_files(files: int, size: int, folder: Path, sync: bool) -> None:
     """Write *files* different files of *size* bytes."""
     folder.mkdir(parents=True)
-    text = text_of(size)
+    text = random.Random(1).randbytes(size // 2).hex()
     temporary = folder / "temporary"
     for number in range(files):
-        text = turn(text)
+        text = text[1:] + text[0]
         with temporary.open("w") as stream:
             stream.write(text)
             if sync:

@@ -85,6 +85,7 @@ def run_once(command: Command) -> dict[str, float]:
     """
     if command.fresh is not None:
         shutil.rmtree(command.cwd / command.fresh, ignore_errors=True)
+        command.cwd.mkdir(parents=True, exist_ok=True)
     if not Path(command.argv[0]).exists():
         raise RuntimeError(f"{Path(command.argv[0]).name} is not installed")
     output = RESULTS / "tmp" / "output"

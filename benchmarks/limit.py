@@ -1,6 +1,6 @@
 """The least that a durable step can cost: one file by rename and one WAL commit per node, in bare Python.
 
-    python limit.py --nodes 1000 --synchronous NORMAL --folder FOLDER
+python limit.py --nodes 1000 --synchronous NORMAL --folder FOLDER
 """
 
 import argparse
@@ -17,16 +17,14 @@ def run_chain(nodes: int, synchronous: str, folder: Path) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(f"PRAGMA synchronous = {synchronous}")
     database.execute("CREATE TABLE records (id TEXT PRIMARY KEY, run_id TEXT, document TEXT) WITHOUT ROWID")
-    value = 0
     for number in range(nodes):
-        value += 1
         envelope = {
             "id": f"artifact-{number}",
             "run_id": "run-1",
             "name": "output",
             "lineage": {"produced_by": f"n{number}", "derived_from": [f"artifact-{number - 1}"]},
             "created_at": "2026-01-01T00:00:00.000000Z",
-            "content": value,
+            "content": number + 1,
         }
         text = json.dumps(envelope)
         temporary = artifacts / "temporary"

@@ -1,8 +1,9 @@
 """The chain in Burr with its SQLitePersister, everything else at its default.
 
-    python burr_chain.py NODES DATABASE [SYNCHRONOUS]      (with SYNCHRONOUS also a write-ahead log)
+python burr_chain.py NODES DATABASE [SYNCHRONOUS]      (with SYNCHRONOUS also a write-ahead log)
 """
 
+import itertools
 import sys
 
 from burr.core import ApplicationBuilder, State, action  # type: ignore[import-not-found]
@@ -26,7 +27,7 @@ def main(nodes: int, database: str, synchronous: str | None = None) -> None:
     app = (
         ApplicationBuilder()
         .with_actions(**dict.fromkeys(names, step))
-        .with_transitions(*zip(names, names[1:], strict=False))
+        .with_transitions(*itertools.pairwise(names))
         .with_state(n=0)
         .with_entrypoint(names[0])
         .with_identifiers(app_id="1")

@@ -1,6 +1,6 @@
 """The chain in LangGraph with its SqliteSaver, everything else at its default.
 
-    python langgraph_chain.py NODES DATABASE [SYNCHRONOUS]
+python langgraph_chain.py NODES DATABASE [SYNCHRONOUS]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The workflow as a graph: every reference bound, every dependency known, proven free of cycles."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
@@ -73,6 +73,23 @@ class DAG:
     def sinks(self) -> tuple[str, ...]:
         """The nodes that no other node depends on."""
         return tuple(node_id for node_id, dependents in self.dependents.items() if not dependents)
+
+    def input_names(self, node_id: str) -> tuple[str, ...]:
+        """The names of what a node's agent gets: its inputs, or else its item and its dependencies' outputs."""
+        node = self.nodes[node_id]
+        if node.spec.inputs is not None:
+            return tuple(node.spec.inputs)
+        item = () if node.foreach is None else ("item",)
+        return (*item, *(name for name, _, _ in self.default_inputs(node)))
+
+    def default_inputs(self, node: PlannedNode) -> Iterator[tuple[str, str, str]]:
+        """What a node without inputs gets, as (name, upstream node, its output); the list of a foreach is left out."""
+        for upstream in node.depends_on:
+            if node.foreach is not None and upstream == node.foreach.name:
+                continue
+            outputs = self.nodes[upstream].spec.outputs
+            for output in outputs:
+                yield (upstream if len(outputs) == 1 else f"{upstream}.{output}"), upstream, output
 
     def references(self, source: Source) -> Iterable[tuple[str, Reference]]:
         """Every reference of one kind, with the id of the node that makes it."""

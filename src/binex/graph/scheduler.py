@@ -16,6 +16,9 @@ from binex.graph.fan_out import FanOut, failed, items_of
 from binex.graph.scope import Item, RunContext, Scope
 from binex.models.names import item_of, item_path, node_of
 from binex.models.task import Artifact, Outcome, SkipReason, TaskNode
+from binex.models.workflow import RetryPolicy
+
+_NO_RETRY = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Work:
 
     path: str
     ready_at: float
+    retry_policy: RetryPolicy
     task: TaskNode | None = None
     inputs: tuple[Artifact, ...] = ()
     decided: Outcome | None = None
@@ -78,7 +82,7 @@ class Scheduler:
         while True:
             while self._decided:
                 outcome = self._decided.popleft()
-                yield Work(outcome.path, self._clock(), decided=outcome)
+                yield Work(outcome.path, self._clock(), _NO_RETRY, decided=outcome)
             work = next((w for b, queue in self._queues.items() if queue and (w := self._take(b, queue))), None)
             if work is not None:
                 yield work
@@ -215,14 +219,14 @@ class Scheduler:
                 assert node.when is not None
                 if not node.when.holds(self._scope.lookup(item)):
                     outcome = verdict.skipped(self._context.run_id, node, path, SkipReason.WHEN)
-                    return Work(path, ready_at, decided=outcome)
+                    return Work(path, ready_at, _NO_RETRY, decided=outcome)
             inputs = self._scope.inputs_of(node)
             task = self._scope.task(node, item, inputs)
         except ExpressionError as error:
-            return Work(path, ready_at, decided=self._unusable(node, path, error))
+            return Work(path, ready_at, _NO_RETRY, decided=self._unusable(node, path, error))
         self._capacity.take(bucket)
         self._running[path] = bucket
-        return Work(path, ready_at, task, tuple(inputs))
+        return Work(path, ready_at, node.retry_policy, task, tuple(inputs))
 
     def _unusable(self, node: PlannedNode, path: str, error: ExpressionError) -> Outcome:
         return verdict.unusable(self._context.run_id, node, path, error, self._attempt(path))

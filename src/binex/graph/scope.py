@@ -70,8 +70,7 @@ class Scope:
         """
         match reference.source:
             case Source.NODE:
-                made = self._artifacts.get(reference.name, ())
-                value = next((artifact.content for artifact in made if artifact.output == reference.output), None)
+                value = self._output_of(reference.name, reference.output)
             case Source.USER:
                 value = _get(self._context.variables, reference, "pass it with --var")
             case Source.ENV | Source.SECRET:
@@ -118,15 +117,14 @@ class Scope:
         inputs: dict[str, JsonValue] = {}
         if item is not None:
             inputs["item"] = item.value
-        for upstream in node.depends_on:
-            if node.foreach is not None and upstream == node.foreach.name:
-                continue
-            outputs = self._dag.nodes[upstream].spec.outputs
-            made = {artifact.output: artifact for artifact in self._artifacts.get(upstream, ())}
-            for output in outputs:
-                name = upstream if len(outputs) == 1 else f"{upstream}.{output}"
-                inputs[name] = made[output].content if output in made else None
+        for name, upstream, output in self._dag.default_inputs(node):
+            inputs[name] = self._output_of(upstream, output)
         return inputs
+
+    def _output_of(self, node_id: str, output: str) -> JsonValue:
+        """The content of one output; null where the node was skipped."""
+        made = self._artifacts.get(node_id, ())
+        return next((artifact.content for artifact in made if artifact.output == output), None)
 
 
 def _get(values: Mapping[str, JsonValue] | Mapping[str, str], reference: Reference, fix: str) -> JsonValue:

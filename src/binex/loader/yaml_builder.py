@@ -17,6 +17,7 @@ from binex.loader.yaml_scalars import (
     Scalar,
     plain_value,
     refused_tag,
+    tag_name,
     tagged_value,
     what_a_key_reads_as,
 )
@@ -30,6 +31,7 @@ _PLAIN_STYLES: Final = ("", None)
 """The style of an unquoted scalar: libyaml says one, PyYAML's pure parser the other."""
 
 _MERGE_KEY: Final = "<<"
+_NO_ALIAS: Final = "write the value out"
 
 
 class Offsets:
@@ -57,14 +59,15 @@ class YamlBuilder:
         """Whether the end of the file was reached and every entry is in the value, if perhaps as None."""
         self._source = source
         self._limits = limits
-        self._documents: list[YamlValue] = []
-        self._frame: _Frame = _ListFrame(self._documents, None, self.offsets.of_documents)
+        documents = _ListFrame()
+        self._documents = documents.value
+        self.offsets.of_documents = documents.offsets
+        self._frame: _Frame = documents
         self._parents: list[_Frame] = []
         self._anchors: dict[str, _Anchor] = {}
         self._good_keys: set[str] = set()
         self._aliased_nodes = 0
         self._has_left_out = False
-        self._may_have_bare_tags = "! " in source.text or "!\n" in source.text
 
     @property
     def root(self) -> YamlValue:
@@ -110,22 +113,24 @@ class YamlBuilder:
             self._source.complain(f"the file holds {kind}, not keys with values", self.offsets.root, fix)
 
     def _add_scalar(self, event: yaml.ScalarEvent) -> None:
-        offset = _offset_of(event)
+        """Take a key, a value or an item. Nine in ten are text or known keys: those cost no further call."""
+        mark = event.start_mark
+        assert mark is not None  # PyYAML's parsers mark everything
+        text: str = event.value
         frame = self._frame
+        is_bare = event.tag is None and event.anchor is None
         if frame.wants_key:
-            self._add_key(event, offset)
-            return
-        value: Scalar = event.value
-        # Most scalars are just text: that is seen here, without a call.
-        if (
-            event.tag is not None
-            or (event.value[:1] in MAYBE_NOT_TEXT and event.style in _PLAIN_STYLES)
-            or self._may_have_bare_tags
-        ):
-            value = self._scalar(event, offset)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchor(value)
-        frame.take(value, offset)
+            if is_bare and text in self._good_keys and text not in frame.offsets:
+                frame.wait_for_value(text, mark.index)
+            else:
+                self._add_key(event, mark.index)
+        elif is_bare and (text[:1] not in MAYBE_NOT_TEXT or event.style not in _PLAIN_STYLES):
+            frame.take(text, mark.index)
+        else:
+            value = self._scalar(event, mark.index)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = _Anchor(value)
+            frame.take(value, mark.index)
 
     def _scalar(self, event: yaml.ScalarEvent, offset: int) -> Scalar:
         try:
@@ -140,49 +145,42 @@ class YamlBuilder:
 
     def _add_key(self, event: yaml.ScalarEvent, offset: int) -> None:
         text: str = event.value
-        if event.tag is not None or event.anchor is not None:
-            value = self._scalar(event, offset) if event.tag is not None else text
-            if event.anchor is not None:
-                self._anchors[event.anchor] = _Anchor(value)
-            if not isinstance(value, str):
-                self._source.complain(f"key {shown(text)} is not text", offset, f'write "{text[:57]}":')
-        elif text not in self._good_keys and event.style in _PLAIN_STYLES:
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchor(text)
+        if event.tag is not None:
+            if event.tag != TAG_PREFIX + "str":
+                message = f"tag {tag_name(event.tag)} is not allowed on a key"
+                self._source.complain(message, offset, "remove the tag; quote the key if it is not plain text")
+        elif event.style in _PLAIN_STYLES:
             if text == _MERGE_KEY:
                 fix = "write the keys out; an alias may stand for a whole value, as in 'config: *shared'"
                 self._refuse_key("merge keys ('<<') are not supported", offset, fix)
                 return
-            self._check_plain_key(text, offset)
+            if not text:
+                self._refuse_key("a key is missing before ':'", offset, "write a key, or quote text that holds a ':'")
+                return
+            if (noun := what_a_key_reads_as(text)) is not None:
+                message = f"key {shown(text)} reads as {noun}, not as text"
+                self._source.complain(message, offset, f'quote it: "{text[:57]}":')
+            else:
+                self._good_keys.add(text)
         self._take_key(text, offset)
 
-    def _check_plain_key(self, text: str, offset: int) -> None:
-        if not text:
-            self._source.complain("a key is missing before ':'", offset, "write a key, or quote the text")
-        elif (noun := what_a_key_reads_as(text)) is not None:
-            message = f"key {shown(text)} reads as {noun}, not as text"
-            self._source.complain(message, offset, f'quote it: "{text[:57]}":')
-        else:
-            self._good_keys.add(text)
-
-    def _take_key(self, key: str, offset: int) -> None:
+    def _take_key(self, text: str, offset: int) -> None:
         frame = self._frame
         assert isinstance(frame, _MappingFrame)
-        if key in frame.offsets:
-            first = self._source.place(frame.offsets[key] >> OFFSET_BITS)
-            message = f"key {shown(key)} is already set on line {first.line}"
-            self._refuse_key(message, offset, "remove or rename one of the two")
-        else:
-            frame.key = key
-            frame.key_offset = offset
-            frame.wants_key = False
+        if text not in frame.offsets:
+            frame.wait_for_value(text, offset)
+            return
+        first = self._source.place(frame.offsets[text] >> OFFSET_BITS)
+        message = f"key {shown(text)} is already set on line {first.line}"
+        self._refuse_key(message, offset, "remove or rename one of the two")
 
     def _refuse_key(self, message: str, offset: int, fix: str) -> None:
         """Complain, and leave out the key with its value."""
         self._source.complain(message, offset, fix)
         self._has_left_out = True
-        frame = self._frame
-        assert isinstance(frame, _MappingFrame)
-        frame.key = None
-        frame.wants_key = False
+        self._frame.wait_for_value(None, offset)
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         offset = _offset_of(event)
@@ -190,83 +188,81 @@ class YamlBuilder:
             message = f"nested deeper than {self._limits.depth} levels (limits.depth)"
             self._source.complain(message, offset, "flatten the structure, or raise limits.depth")
             raise ReadingStopped
+        if event.tag is not None:
+            self._check_collection_tag(event, event.tag, offset)
         frame: _MappingFrame | _ListFrame
         if isinstance(event, yaml.MappingStartEvent):
-            entries: dict[str, YamlValue] = {}
-            frame = _MappingFrame(entries, self._open_anchor(event, entries))
-            self.offsets.of_entries[id(entries)] = frame.offsets
-            self._hang_in(entries, event.tag, "map", offset)
+            frame = _MappingFrame()
+            self.offsets.of_entries[id(frame.value)] = frame.offsets
         else:
-            items: list[YamlValue] = []
-            frame = _ListFrame(items, self._open_anchor(event, items), array("I"))
-            self.offsets.of_items[id(items)] = frame.offsets
-            self._hang_in(items, event.tag, "seq", offset)
-        self._parents.append(self._frame)
+            frame = _ListFrame()
+            self.offsets.of_items[id(frame.value)] = frame.offsets
+        if event.anchor is not None:
+            frame.anchor = self._anchors[event.anchor] = _Anchor(frame.value, is_open=True)
+        parent = self._frame
+        if parent.wants_key:
+            fix = 'quote it if the brackets are meant as text, as in "{{ topic }}"'
+            self._refuse_key("a mapping or list may not be a key", offset, fix)
+        else:
+            parent.take(frame.value, offset)
+        self._parents.append(parent)
         self._frame = frame
 
-    def _open_anchor(self, event: yaml.NodeEvent, container: YamlValue) -> "_Anchor | None":
-        if event.anchor is None:
-            return None
-        anchor = self._anchors[event.anchor] = _Anchor(container)
-        anchor.is_open = True
-        return anchor
-
-    def _hang_in(self, container: YamlValue, tag: str | None, own_tag: str, offset: int) -> None:
-        if tag is not None and tag != TAG_PREFIX + own_tag:
+    def _check_collection_tag(self, event: yaml.CollectionStartEvent, tag: str, offset: int) -> None:
+        if tag != TAG_PREFIX + ("map" if isinstance(event, yaml.MappingStartEvent) else "seq"):
             refused = refused_tag(tag)
             self._source.complain(refused.message, offset, refused.fix)
-        if self._frame.wants_key:
-            text = 'quote it if the brackets are meant as text, as in "{{ topic }}"'
-            self._refuse_key("a mapping or list may not be a key", offset, text)
-        else:
-            self._frame.take(container, offset)
 
     def _close(self) -> None:
         closed = self._frame
         self._frame = parent = self._parents.pop()
-        # The parent has counted the container itself as one node when it took it.
-        parent.size += closed.size - 1
-        parent.height = max(parent.height, closed.height + 1)
+        size = 1 + len(closed.value) + closed.extra_size
+        parent.extra_size += size - 1
+        if parent.height <= closed.height:
+            parent.height = closed.height + 1
         if (anchor := closed.anchor) is not None:
-            anchor.size = closed.size
+            anchor.size = size
             anchor.height = closed.height
             anchor.is_open = False
 
     def _add_alias(self, event: yaml.AliasEvent) -> None:
         offset = _offset_of(event)
         frame = self._frame
-        value = self._resolve_alias(str(event.anchor), offset)
+        anchor = self._usable_anchor(str(event.anchor), offset)
+        if anchor is None:
+            self._has_left_out = True
         if not frame.wants_key:
-            frame.take(value, offset)
-        elif isinstance(value, str):
-            self._take_key(value, offset)
+            frame.take(anchor.value if anchor else None, offset)
+        elif anchor is None:
+            frame.wait_for_value(None, offset)
+        elif isinstance(anchor.value, str):
+            self._take_key(anchor.value, offset)
         else:
-            self._refuse_key(f"alias {shown(f'*{event.anchor}')} as a key is not text", offset, "write the key out")
+            self._refuse_key(f"alias {shown(f'*{event.anchor}')} stands for a key that is not text", offset, _NO_ALIAS)
 
-    def _resolve_alias(self, name: str, offset: int) -> YamlValue:
-        """What an alias stands for, or None with a complaint."""
+    def _usable_anchor(self, name: str, offset: int) -> "_Anchor | None":
+        """What an alias stands for, counted in; or None, with a complaint."""
+        frame = self._frame
         anchor = self._anchors.get(name)
         limits = self._limits
+        alias = f"alias {shown(f'*{name}')}"
         if anchor is None:
-            message = f"alias {shown(f'*{name}')} has no anchor '&{name[:57]}' above it"
             fix = "define the anchor, or quote the text if '*' is meant as text"
+            self._source.complain(f"{alias} has no anchor {shown(f'&{name}')} above it", offset, fix)
         elif anchor.is_open:
-            message = f"alias {shown(f'*{name}')} stands inside what it stands for"
-            fix = "write the value out"
+            self._source.complain(f"{alias} stands inside what it stands for", offset, _NO_ALIAS)
+        elif len(self._parents) + anchor.height > limits.depth:
+            message = f"{alias} nests deeper than {limits.depth} levels (limits.depth)"
+            self._source.complain(message, offset, "flatten the structure, or raise limits.depth")
         elif self._aliased_nodes + anchor.size > limits.nodes:
             message = f"aliases expand the file by more than {limits.nodes:,} nodes (limits.nodes)"
             self._source.complain(message, offset, "write the values out, or raise limits.nodes")
             raise ReadingStopped
-        elif len(self._parents) + anchor.height > limits.depth:
-            message = f"alias {shown(f'*{name}')} nests deeper than {limits.depth} levels (limits.depth)"
-            fix = "flatten the structure, or raise limits.depth"
         else:
             self._aliased_nodes += anchor.size
-            self._frame.size += anchor.size - 1
-            self._frame.height = max(self._frame.height, anchor.height + 1)
-            return anchor.value
-        self._source.complain(message, offset, fix)
-        self._has_left_out = True
+            frame.extra_size += anchor.size - 1
+            frame.height = max(frame.height, anchor.height + 1)
+            return anchor
         return None
 
 
@@ -279,23 +275,28 @@ class _Anchor:
 
     __slots__ = ("height", "is_open", "size", "value")
 
-    def __init__(self, value: YamlValue) -> None:
+    def __init__(self, value: YamlValue, *, is_open: bool = False) -> None:
         self.value = value
         self.size = 1
         self.height = 0
-        self.is_open = False
+        self.is_open = is_open
 
 
 class _Frame:
     """A mapping or list that is being read."""
 
-    __slots__ = ("anchor", "height", "size", "wants_key")
+    value: dict[str, YamlValue] | list[YamlValue]
+    offsets: "dict[str, int] | array[int]"
+    anchor: _Anchor | None = None
+    wants_key = False
+    height = 1
+    """The levels of nesting, this one counted."""
+    extra_size = 0
+    """The nodes below those in ``value``, with aliases written out."""
 
-    def __init__(self, anchor: _Anchor | None, *, wants_key: bool) -> None:
-        self.anchor = anchor
-        self.wants_key = wants_key
-        self.size = 1
-        self.height = 1
+    def wait_for_value(self, key: str | None, offset: int) -> None:
+        """Take the next key, or None where it is refused and its value will be left out."""
+        raise NotImplementedError
 
     def take(self, value: YamlValue, offset: int) -> None:
         """Take the next item, or the value of the key that was read last."""
@@ -303,33 +304,34 @@ class _Frame:
 
 
 class _ListFrame(_Frame):
-    __slots__ = ("items", "offsets")
+    offsets: "array[int]"
 
-    def __init__(self, items: list[YamlValue], anchor: _Anchor | None, offsets: "array[int]") -> None:
-        super().__init__(anchor, wants_key=False)
-        self.items = items
-        self.offsets = offsets
+    def __init__(self) -> None:
+        self.value: list[YamlValue] = []
+        self.offsets = array("I")
 
     def take(self, value: YamlValue, offset: int) -> None:
-        self.items.append(value)
+        self.value.append(value)
         self.offsets.append(offset)
-        self.size += 1
 
 
 class _MappingFrame(_Frame):
-    __slots__ = ("entries", "key", "key_offset", "offsets")
+    wants_key = True
+    key: str | None = None
+    key_offset = 0
+    offsets: dict[str, int]
 
-    def __init__(self, entries: dict[str, YamlValue], anchor: _Anchor | None) -> None:
-        super().__init__(anchor, wants_key=True)
-        self.entries = entries
-        self.offsets: dict[str, int] = {}
-        self.key: str | None = None
-        """The key that waits for its value; None where it was refused and the value is left out."""
-        self.key_offset = 0
+    def __init__(self) -> None:
+        self.value: dict[str, YamlValue] = {}
+        self.offsets = {}
+
+    def wait_for_value(self, key: str | None, offset: int) -> None:
+        self.key = key
+        self.key_offset = offset
+        self.wants_key = False
 
     def take(self, value: YamlValue, offset: int) -> None:
         self.wants_key = True
-        self.size += 1
         if self.key is not None:
-            self.entries[self.key] = value
+            self.value[self.key] = value
             self.offsets[self.key] = self.key_offset << OFFSET_BITS | offset

@@ -11,7 +11,8 @@ nothing in a file is ever executed. Offsets of keys and values are kept beside e
 turned into lines and columns only when somebody asks.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -22,6 +23,10 @@ from binex.loader.yaml_builder import OFFSET_BITS, Offsets, YamlBuilder, YamlVal
 from binex.loader.yaml_text import Fault, Place, ReadingStopped, SourceText, YamlLimits, decode
 
 __all__ = ["Fault", "Place", "YamlDocument", "YamlLimits", "YamlValue", "read_yaml"]
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
+_ESCAPE_BEYOND_UNICODE: Final = re.compile(r"\\U(?!0010|000)")
 
 
 class YamlDocument:
@@ -89,7 +94,10 @@ def read_yaml(data: bytes, limits: YamlLimits | None = None, *, parser: type[Eve
     builder = YamlBuilder(source, limits)
     if is_text:
         with suppress(ReadingStopped):
-            builder.build(_events(source, parser))
+            events = _events(source, parser)
+            if _SURROGATE_ESCAPE.search(source.text):
+                events = _without_surrogates(source, events)
+            builder.build(events)
     faults = sorted(source.faults, key=_file_order)
     return YamlDocument(builder.root, faults, is_whole=builder.has_read_all, source=source, offsets=builder.offsets)
 
@@ -102,9 +110,21 @@ def _events(source: SourceText, parser: type[EventParser]) -> Iterator[yaml.Even
             yield event
     except yaml.MarkedYAMLError as error:
         yaml_syntax.explain(source, error)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The pure parser trips over an escape beyond Unicode.
-        source.complain(f"not valid YAML: {error}", 0, "write characters as they are instead of as escapes")
+    except (ValueError, OverflowError):  # PyYAML's own parser, at an escape beyond Unicode or a long %YAML
+        if escape := _ESCAPE_BEYOND_UNICODE.search(source.text):
+            source.complain(*yaml_syntax.bad_escape(source, escape.start()))
+        else:
+            source.complain("this is not valid YAML 1.2", 0, "remove the lines that start with '%'")
+
+
+def _without_surrogates(source: SourceText, events: Iterable[yaml.Event]) -> Iterator[yaml.Event]:
+    """Refuse halves of characters, which only libyaml's parser does by itself."""
+    for event in events:
+        if isinstance(event, yaml.ScalarEvent) and event.start_mark and _SURROGATE.search(event.value):
+            escape = _SURROGATE_ESCAPE.search(source.text, event.start_mark.index)
+            source.complain(*yaml_syntax.bad_escape(source, escape.start() if escape else event.start_mark.index))
+            event.value = _SURROGATE.sub("\ufffd", event.value)
+        yield event
 
 
 def _file_order(fault: Fault) -> tuple[int, int]:

@@ -89,10 +89,16 @@ def _open_quote(trouble: _Trouble) -> _Explanation:
 
 
 def _escape(trouble: _Trouble) -> _Explanation:
-    backslash = trouble.source.text.rfind("\\", trouble.start, trouble.index + 1)
-    index = max(backslash, trouble.start)
-    escape = trouble.source.text[index : index + 2]
-    return f"{escape} is not a valid escape", index, "write \\\\ for a backslash, or use single quotes"
+    index = max(trouble.source.text.rfind("\\", trouble.start, trouble.index + 1), trouble.start)
+    return bad_escape(trouble.source, index)
+
+
+def bad_escape(source: SourceText, index: int) -> _Explanation:
+    """What is to be said about the escape at *index*, which means nothing."""
+    letter = source.text[index + 1 : index + 2]
+    escape = source.text[index : index + {"x": 4, "u": 6, "U": 10}.get(letter, 2)]
+    fix = "write the character itself" if letter in "uU" else "write \\\\ for a backslash, or use single quotes"
+    return f"{escape if escape.isprintable() else 'this'} is not a valid escape", index, fix
 
 
 def _open_bracket(trouble: _Trouble) -> _Explanation:
@@ -129,7 +135,7 @@ def _does_not_fit(trouble: _Trouble) -> _Explanation:
     if trouble.line_before.rstrip()[-1:] in ("'", '"'):
         fix = "quote the whole value; inside single quotes write '' for ', inside double quotes \\\" for \""
         return "text follows a closing quote", trouble.index, fix
-    kind = "list" if "'-'" in trouble.problem or "sequence" in trouble.context else "mapping"
+    kind = "mapping" if "mapping" in trouble.context else "list"
     line = trouble.source.place(trouble.start).line
     message = f"this does not fit the {kind} that starts on line {line}"
     return message, trouble.index, "align it with that line, or indent it further where it belongs to the line above"

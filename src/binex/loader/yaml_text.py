@@ -19,7 +19,9 @@ _REFUSED_CHARACTER = re.compile(
 )
 """What YAML does not allow unescaped, the line breaks that only YAML 1.1 knows, and the byte-order mark."""
 
-_UTF_16_OR_32 = re.compile(rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|\x00[^\x00]|[^\x00]\x00")
+_UTF_16_OR_32 = re.compile(
+    rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|(?:\x00[^\x00]){2}|(?:[^\x00]\x00){2}|[^\x00]\x00{3}|\x00{3}[^\x00]"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class RunSummary(Model):
     """The run itself."""
     reused: int = 0
     """How many outcomes were taken over from a record."""
+    was_done: bool = False
+    """Whether there was nothing left to do."""
     failures: tuple[TaskFailure, ...] = ()
     """The tasks that failed."""
     outputs: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)

@@ -175,6 +175,10 @@ class Artifact(ArtifactInfo):
             data=data,
         )
 
+    def with_data(self, data: bytes) -> Self:
+        """The same artifact with other content."""
+        return self.model_copy(update={"data": data, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+
     @property
     def content(self) -> JsonValue:
         """The JSON value, a new one at every call."""

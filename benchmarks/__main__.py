@@ -1,0 +1,69 @@
+"""python -m benchmarks [name ...] [--runs 5]: measure, and write the table into benchmarks/README.md."""
+
+import argparse
+import shutil
+import sys
+
+from benchmarks.about import about
+from benchmarks.bench import Case
+from benchmarks.cases.chain import chain
+from benchmarks.cases.graphs import fan_out, layered, naps
+from benchmarks.cases.startup import installation, one_node, validate, version
+from benchmarks.cases.store import store
+from benchmarks.cases.texts import texts
+from benchmarks.harness import RESULTS
+from benchmarks.profiles import profile_of
+from benchmarks.report import README, Finished, render, write_readme
+from benchmarks.venvs import ours
+
+CASES: dict[str, Case] = {
+    "chain": chain,
+    "fan-out": fan_out,
+    "naps": naps,
+    "layered": layered,
+    "texts": texts,
+    "version": version,
+    "one-node": one_node,
+    "validate": validate,
+    "store": store,
+    "installation": installation,
+}
+ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]
+
+
+def main() -> None:
+    """Run the chosen benchmarks; the table keeps the latest result of the others."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(CASES)}; all if none is named")
+    parser.add_argument("--runs", type=int, default=5, help="rounds, after one to warm up (default 5)")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in CASES]:
+        parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(CASES)}")
+    RESULTS.mkdir(exist_ok=True)
+    ours()
+    fresh = [row for name in options.names or CASES for row in _take(name, options.runs)]
+    print(render(fresh))
+    known = [result for row in ROWS if (result := Finished.load(row))]
+    if len(known) == len(ROWS):
+        write_readme(render(known))
+        print(f"written to {README.parent.name}/{README.name}", file=sys.stderr)
+    else:
+        missing = ", ".join(row for row in ROWS if not Finished.load(row))
+        print(f"{README.name} is written once every row has a result; still missing: {missing}", file=sys.stderr)
+    shutil.rmtree(RESULTS / "tmp", ignore_errors=True)
+
+
+def _take(name: str, rounds: int) -> list[Finished]:
+    print(name, file=sys.stderr)
+    conditions = about()
+    taken = CASES[name](rounds)
+    finished = []
+    for row in taken.rows:
+        profile = profile_of(row.profile) if row.is_missed and row.profile else ""
+        finished.append(Finished.of(row, taken.measured, conditions, profile))
+        finished[-1].save()
+    return finished
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What somebody means by what they typed: a run, a task of it, an artifact of it."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from binex.analysis.state import as_seen
+from binex.errors import InputError, suggest
+from binex.models.names import artifact_id
+from binex.models.run import Run
+from binex.models.task import ArtifactInfo
+from binex.stores.run_store import RunStore
+
+_LATEST = re.compile(r"latest(?:~(\d{1,9}))?\Z")
+_PREFIX = re.compile(r"[0-9A-Za-z]{1,64}\Z")
+_ID = re.compile(r"[A-Za-z0-9_.+~#\[\]-]{1,1024}\Z")
+_LONGEST_NAME: Final = 300
+_CANDIDATES: Final = 6
+
+
+async def find_run(store: RunStore, text: str) -> Run:
+    """The run that *text* means: an id, a unique beginning of one, ``latest``, ``latest~2``, or a workflow's name.
+
+    A workflow's name means its newest run.
+
+    Raises:
+        InputError: nothing is meant by it, or more than one run is.
+    """
+    latest = _LATEST.match(text)
+    if latest is not None:
+        return await _nth_newest(store, int(latest[1] or 0), text)
+    if _PREFIX.match(text):
+        run = await store.get_run(text) or await store.get_run(text.lower())
+        if run is not None:
+            return await as_seen(store, run)
+        found = await store.list_runs(limit=_CANDIDATES, prefix=text.lower())
+        if len(found) == 1:
+            return await as_seen(store, found[0])
+        if found:
+            raise _ambiguous(text, found)
+    if text and len(text) <= _LONGEST_NAME and text.isprintable():
+        newest = await store.list_runs(limit=1, workflow=text)
+        if newest:
+            return await as_seen(store, newest[0])
+    raise await _no_run(store, text)
+
+
+async def find_artifact(store: RunStore, text: str, run: Run | None = None) -> ArtifactInfo:
+    """The artifact that *text* means.
+
+    Without *run* it is an artifact's id; with one also ``node``, ``node[3]``, ``node.output`` or
+    ``node[3].output`` in that run.
+
+    Raises:
+        InputError: nothing is meant by it, or more than one artifact is.
+    """
+    run_id = text.partition("~")[0]
+    if "~" in text and _ID.match(text) and await store.get_run(run_id) is not None:
+        wanted = next((info for info in await store.list_artifacts(run_id) if info.id == text), None)
+        if wanted is not None:
+            return wanted
+    if run is None:
+        raise InputError(f"no artifact {_quoted(text)}", fix="'binex artifacts list RUN' shows those of a run")
+    infos = await store.list_artifacts(run.id)
+    of_task = [info for info in infos if info.task == text]
+    if len(of_task) == 1:
+        return of_task[0]
+    if of_task:
+        names = ", ".join(name_of(info) for info in of_task)
+        raise InputError(f"task {_quoted(text)} made {len(of_task)} artifacts", fix=f"name one of them: {names}")
+    named = [info for info in infos if name_of(info) == text]
+    if not named:
+        raise _no_artifact(text, run, infos)
+    return named[0]
+
+
+def find_task(run: Run, text: str, tasks: Iterable[str]) -> str:
+    """The path among *tasks* that *text* names.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = list(tasks)
+    if text in known:
+        return text
+    raise InputError(f"no task {_quoted(text)} in run {run.id}", fix=suggest(text[:_LONGEST_NAME], known, "tasks"))
+
+
+def name_of(info: ArtifactInfo) -> str:
+    """What an artifact is called within its run: ``node.output``, ``node[3].output``."""
+    return f"{info.task}.{info.output}"
+
+
+def is_artifact_id(text: str) -> bool:
+    """Whether *text* has the form of an artifact's id."""
+    run_id, task, output = (text.split("~") + ["", ""])[:3]
+    return bool(task) and text == artifact_id(run_id, task, output)
+
+
+async def _nth_newest(store: RunStore, number: int, text: str) -> Run:
+    found = await store.list_runs(limit=1, offset=number)
+    if found:
+        return await as_seen(store, found[0])
+    if number and await store.list_runs(limit=1):
+        raise InputError(f"no run {_quoted(text)}: there are not that many", fix="'binex runs' lists them")
+    raise InputError(f"no run {_quoted(text)}: there are no runs yet", fix="'binex run FILE' or 'binex hello' makes one")
+
+
+async def _no_run(store: RunStore, text: str) -> InputError:
+    runs = await store.list_runs(limit=50)
+    if not runs:
+        return InputError(f"no run {_quoted(text)}: there are no runs yet", fix="'binex run FILE' makes one")
+    names = {run.workflow for run in runs} | {run.id for run in runs}
+    near = difflib.get_close_matches(text[:_LONGEST_NAME], names, n=1, cutoff=0.7)
+    newest = ", ".join(f"{run.id} ({run.workflow})" for run in runs[:3])
+    return InputError(
+        f"no run {_quoted(text)}", fix=(f"did you mean '{near[0]}'? " if near else "") + f"The newest are {newest}"
+    )
+
+
+def _ambiguous(text: str, found: list[Run]) -> InputError:
+    shown = ", ".join(run.id for run in found[: _CANDIDATES - 1]) + (", …" if len(found) == _CANDIDATES else "")
+    return InputError(f"more than one run begins with {_quoted(text)}", fix=f"type more of the id: {shown}")
+
+
+def _no_artifact(text: str, run: Run, infos: list[ArtifactInfo]) -> InputError:
+    return InputError(
+        f"no artifact {_quoted(text)} in run {run.id}",
+        fix=suggest(text[:_LONGEST_NAME], [name_of(info) for info in infos], "artifacts"),
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:60]}…' ({len(text):,} characters)"

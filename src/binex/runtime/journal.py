@@ -1,0 +1,235 @@
+"""Writes what happened, then tells the listeners. The only place where a run is written."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from binex.errors import BinexError
+from binex.graph.fan_out import FanOut
+from binex.models.event import (
+    Event,
+    FanOutStarted,
+    Notice,
+    RunEnded,
+    RunStarted,
+    TaskRetrying,
+    TaskSettled,
+    TaskStarted,
+)
+from binex.models.names import item_of
+from binex.models.run import Run, RunStatus, RunSummary, TaskFailure
+from binex.models.task import ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
+from binex.stores.execution_store import Lease
+from binex.stores.run_store import RunStore
+from binex.tape.redaction import Redactor
+
+Listener: TypeAlias = Callable[[Event], None]
+"""Is told what happened, never asked; one that raises is not told again."""
+
+NOTE_RUNNING_AFTER_S = 0.25
+"""Attempts shorter than this are never written as running: their record comes soon enough."""
+
+_FAILURES = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
+
+
+class Journal:
+    """Opens runs on one store, for one set of listeners."""
+
+    def __init__(self, store: RunStore, listeners: Sequence[Listener] = ()) -> None:
+        self._store = store
+        self._listeners = list(listeners)
+
+    @asynccontextmanager
+    async def open_run(
+        self, run: Run, lease: AbstractAsyncContextManager[Lease], redactor: Redactor, known: Sequence[Outcome] = ()
+    ) -> AsyncIterator["RunLog"]:
+        """Own *run* until the block ends; however it ends, the final status is written.
+
+        Whatever the block raises goes through: the run is then ``interrupted``.
+        """
+        async with lease as held:
+            log = RunLog(run, held, self._store, redactor, self.tell)
+            log.take_over(known)
+            self.tell(RunStarted(run=run, node_count=run.node_count, reused=log.reused))
+            try:
+                yield log
+            except BaseException as error:
+                log.end_as(RunStatus.INTERRUPTED, _reason(error))
+                await _best_effort(log.close())
+                raise
+            await log.close()
+        self.tell(RunEnded(summary=log.summary()))
+
+    def tell(self, event: Event) -> None:
+        """Tell every listener; none of them can harm the run."""
+        for listener in list(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a listener's failure is not the run's
+                self._listeners.remove(listener)
+                run_id = event.run_id if isinstance(event, TaskStarted | FanOutStarted | Notice) else ""
+                name = getattr(listener, "__qualname__", type(listener).__name__)
+                self.tell(
+                    Notice(run_id=run_id, message=f"listener {name} failed and is not told any more: {error!r:.200}")
+                )
+
+
+class RunLog:
+    """One run while it is executed."""
+
+    def __init__(
+        self, run: Run, lease: Lease, store: RunStore, redactor: Redactor, tell: Callable[[Event], None]
+    ) -> None:
+        self.lease = lease
+        self.reused = 0
+        self._run = run
+        self._store = store
+        self._redactor = redactor
+        self._tell = tell
+        self._started = time.monotonic()
+        self._counts: Counter[TaskStatus] = Counter()
+        self._failures: dict[str, ExecutionRecord] = {}
+        self._blocked: dict[str, list[str]] = {}
+        self._status: RunStatus | None = None
+        self._error: str | None = None
+        self._starting: dict[str, TaskStarted] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+
+    @property
+    def trace_id(self) -> str:
+        """What ties all exchanges of the run together in other systems."""
+        return self._run.id
+
+    def take_over(self, known: Sequence[Outcome]) -> None:
+        """Count outcomes that need no recording, since they are in the store already."""
+        self.reused = len(known)
+        for outcome in known:
+            self._count(outcome.record)
+
+    async def record(self, outcome: Outcome) -> Outcome:
+        """Make an outcome durable, then tell it; returns what was kept, which is what others may build on."""
+        outcome = self._redacted(outcome)
+        self._starting.pop(outcome.path, None)
+        await self._store.settle((outcome.record,), outcome.artifacts)
+        self._count(outcome.record)
+        self._tell(TaskSettled(record=outcome.record))
+        return outcome
+
+    def note_started(self, task: TaskNode, at: datetime) -> None:
+        event = TaskStarted(run_id=task.run_id, task=task.path, agent=task.agent, attempt=task.attempt, at=at)
+        self._starting[task.path] = event
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(NOTE_RUNNING_AFTER_S, self._note_running)
+        self._tell(event)
+
+    def note_retry(self, record: ExecutionRecord) -> None:
+        record = self._redacted(Outcome(record=record)).record
+        self._starting.pop(record.task, None)
+        self._write(self._store.record(record))
+        self._tell(TaskRetrying(record=record))
+
+    def note_fan_out(self, fan_out: FanOut) -> None:
+        self._tell(FanOutStarted(run_id=self._run.id, task=fan_out.path, item_count=len(fan_out)))
+
+    def notice(self, message: str) -> None:
+        self._tell(Notice(run_id=self._run.id, message=message))
+
+    def end_as(self, status: RunStatus, error: str | None = None) -> None:
+        """Decide how the run will have ended; without this its tasks decide."""
+        self._status, self._error = status, error
+
+    async def close(self) -> None:
+        """Make everything durable, the final status last."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing:
+            await asyncio.gather(*self._writing)
+        await self._store.flush()
+        failed = any(path for path in self._failures if item_of(path) is None)
+        self._run = self._run.model_copy(
+            update={
+                "status": self._status or (RunStatus.FAILED if failed else RunStatus.COMPLETED),
+                "ended_at": now(),
+                "duration_ms": round(self._run.duration_ms + (time.monotonic() - self._started) * 1000, 3),
+                "counts": dict(self._counts),
+                "error": self._error and self._redactor.redact_text(self._error),
+            }
+        )
+        await self._store.save_run(self._run)
+
+    def summary(self) -> RunSummary:
+        """How the run went; its outputs are left to whoever can read them."""
+        failures = tuple(
+            TaskFailure(
+                task=record.task,
+                status=record.status,
+                error=record.error,
+                attempts=record.attempt,
+                blocked=tuple(self._blocked.get(record.task, ())),
+            )
+            for record in self._failures.values()
+            if record.error is not None
+        )
+        return RunSummary(run=self._run, reused=self.reused, failures=failures)
+
+    def _count(self, record: ExecutionRecord) -> None:
+        self._counts[record.status] += 1
+        if record.status in _FAILURES:
+            self._failures[record.task] = record
+        elif record.skip_reason is SkipReason.BLOCKED and record.blocked_by:
+            self._blocked.setdefault(record.blocked_by, []).append(record.task)
+
+    def _note_running(self) -> None:
+        self._timer = None
+        if self._starting:
+            self._write(self._store.note_running(list(self._starting.values())))
+            self._starting.clear()
+
+    def _write(self, writing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(writing)
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: "asyncio.Task[None]") -> None:
+        # One that failed stays, and is raised by close(); the store refuses everything else from then on.
+        if task.cancelled() or task.exception() is None:
+            self._writing.discard(task)
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        """The outcome without secrets: what is kept is what is passed on."""
+        if not self._redactor.is_needed:
+            return outcome
+        record, artifacts = outcome.record, []
+        for artifact in outcome.artifacts:
+            data = self._redactor.redact_bytes(artifact.data)
+            artifacts.append(artifact if data == artifact.data else artifact.with_data(data))
+        if record.error is not None:
+            record = record.model_copy(update={"error": self._redacted_error(record.error)})
+        return Outcome(record=record, artifacts=tuple(artifacts))
+
+    def _redacted_error(self, error: ErrorInfo) -> ErrorInfo:
+        cut = self._redactor.redact_text
+        return error.model_copy(
+            update={
+                "message": cut(error.message),
+                "fix": error.fix and cut(error.fix),
+                "traceback": error.traceback and cut(error.traceback),
+            }
+        )
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BinexError):
+        return error.message
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def _best_effort(closing: Coroutine[Any, Any, None]) -> None:
+    """Write the end of a run that is failing anyway: the first error is the one that matters."""
+    with suppress(BinexError):
+        await closing

@@ -1,0 +1,139 @@
+"""All that can be known before the first node runs: agents, environment, code, and what must not be kept."""
+
+import asyncio
+import hashlib
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from binex import __version__
+from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
+from binex.adapters.registry import Registry
+from binex.errors import FieldFault, InputError
+from binex.graph.dag import DAG
+from binex.graph.reference import Source
+from binex.loader import load_source, locate_faults, missing_environment
+from binex.models.limits import Limits
+from binex.models.run import Versions
+from binex.models.workflow import Isolation, WorkflowSource, WorkflowSpec
+from binex.tape.redaction import CUT, Redactor
+
+
+def uses_of(dag: DAG, source: WorkflowSource) -> list[NodeUse]:
+    """How the nodes of a workflow use their agents."""
+    folder = Path(source.folder)
+    return [
+        NodeUse(
+            node_id=node.id,
+            agent=node.spec.agent,
+            folder=folder,
+            inputs=dag.input_names(node.id),
+            config=node.spec.config,
+            outputs=node.spec.outputs,
+            is_isolated=node.spec.isolation is Isolation.PROCESS,
+        )
+        for node in dag.nodes.values()
+    ]
+
+
+async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> None:
+    """Let every adapter get ready for its nodes.
+
+    Raises:
+        WorkflowError: an agent cannot be used as the workflow says; with all the faults.
+    """
+    by_adapter: dict[int, list[NodeUse]] = {}
+    for use in uses:
+        by_adapter.setdefault(id(registry.adapter_for(use.agent)), []).append(use)
+    faults: list[FieldFault] = []
+    for group in by_adapter.values():
+        adapter = registry.adapter_for(group[0].agent)
+        if isinstance(adapter, PreparesNodes):
+            for node_id, found in (await adapter.prepare(group)).items():
+                faults += [
+                    FieldFault(("nodes", node_id, *fault.path), fault.message, fault.fix, fault.at_key)
+                    for fault in found
+                ]
+    if faults:
+        raise locate_faults(source, faults)
+
+
+def environment_of(dag: DAG, source: WorkflowSource, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The values of every ``${env.*}`` and ``${secret.*}`` that the workflow uses.
+
+    Raises:
+        WorkflowError: a variable is not set; names it, its node and its place, and no value.
+    """
+    faults = missing_environment(dag, environ)
+    if faults:
+        raise locate_faults(source, faults)
+    names = {reference.name for kind in (Source.ENV, Source.SECRET) for _, reference in dag.references(kind)}
+    return {name: environ[name] for name in sorted(names)}
+
+
+async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> Versions:
+    """What a run is made with: our own version, Python's, the code of local functions, the git commit."""
+    handlers: dict[str, str] = {}
+    for use in uses:
+        adapter = registry.adapter_for(use.agent)
+        if use.agent not in handlers and isinstance(adapter, KnowsItsCode):
+            fingerprint = adapter.fingerprint(use)
+            if fingerprint is not None:
+                handlers[use.agent] = fingerprint
+    return Versions(
+        binex=__version__,
+        python=platform.python_version(),
+        handlers=handlers,
+        git_commit=await _git_commit(Path(source.folder)),
+    )
+
+
+def redact_source(source: WorkflowSource, redactor: Redactor) -> WorkflowSource:
+    """The snapshot as it may be kept: without literal keys."""
+    return source.model_copy(
+        update={
+            "text": redactor.redact_text(source.text, shapes=True),
+            "prompts": {name: redactor.redact_text(text, shapes=True) for name, text in source.prompts.items()},
+        }
+    )
+
+
+def hash_source(source: WorkflowSource) -> str:
+    """The identity of a snapshot: what it says, not where it lay."""
+    digest = hashlib.sha256(source.text.encode())
+    for name, text in sorted(source.prompts.items()):
+        digest.update(f"\0{name}\0{text}".encode())
+    return digest.hexdigest()
+
+
+def restore_source(kept: WorkflowSource, redactor: Redactor, limits: Limits, registry: Registry) -> WorkflowSpec:
+    """The workflow of a snapshot. Literal keys that were cut out are read again from the file, if it is unchanged.
+
+    Raises:
+        InputError: keys were cut out, and the file is not what it was.
+    """
+    if CUT not in kept.text:
+        return load_source(kept, limits=limits, registry=registry)
+    try:
+        today = kept.model_copy(update={"text": Path(kept.file).read_text("utf-8")})
+    except (OSError, ValueError):
+        today = kept
+    if today is kept or redact_source(today, redactor).text != kept.text:
+        raise InputError(
+            f"{kept.file} holds keys, which are never kept, and it has changed since",
+            fix="write ${env.NAME} instead of the key, and run the workflow again",
+        )
+    return load_source(today, limits=limits, registry=registry)
+
+
+async def _git_commit(folder: Path) -> str | None:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git", "-C", str(folder), "rev-parse", "HEAD",
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), timeout=2)
+    except (OSError, TimeoutError):
+        return None
+    return output.decode().strip() or None if process.returncode == 0 else None

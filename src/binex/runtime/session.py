@@ -1,0 +1,280 @@
+"""Puts the parts together. The command line, servers and users of the library all start here."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from binex.adapters.base import AgentAdapter
+from binex.adapters.registry import Registry
+from binex.analysis.find import find_run
+from binex.errors import InputError, RunError, suggest
+from binex.graph.dag import DAG
+from binex.graph.reference import as_text
+from binex.graph.scope import RunContext
+from binex.loader import load_workflow, resolve_variables
+from binex.models.event import Notice
+from binex.models.limits import Limits
+from binex.models.names import artifact_id, new_run_id
+from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
+from binex.models.task import Outcome, now
+from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.runtime.dispatcher import Dispatcher
+from binex.runtime.journal import Journal, Listener
+from binex.runtime.orchestrator import Orchestrator, RunPlan
+from binex.runtime.preparation import (
+    environment_of,
+    hash_source,
+    prepare_agents,
+    redact_source,
+    restore_source,
+    uses_of,
+    versions_of,
+)
+from binex.runtime.replay import settled_outcomes
+from binex.stores.backends.sqlite import open_sqlite_store
+from binex.stores.run_store import RunStore
+from binex.tape.redaction import CUT, Redactor
+
+CANCEL_WITHIN_S = 5.0
+
+
+def find_directory(start: Path | None = None) -> Path:
+    """The ``.binex`` folder: BINEX_DIR, else the nearest one upwards from *start*, else one to be made there."""
+    named = os.environ.get("BINEX_DIR")
+    if named:
+        return Path(named).absolute()
+    here = (start or Path.cwd()).absolute()
+    return next((p / ".binex" for p in (here, *here.parents) if (p / ".binex").is_dir()), here / ".binex")
+
+
+@asynccontextmanager
+async def open_session(
+    directory: Path | str | None = None,
+    *,
+    durability: Durability | str = Durability.FULL,
+    listeners: Sequence[Listener] = (),
+    adapters: Mapping[str, AgentAdapter] | None = None,
+    limits: Limits | None = None,
+    read_only: bool = False,
+) -> AsyncIterator["Session"]:
+    """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        InputError: there is none, and it is only to be read.
+    """
+    folder = find_directory() if directory is None else Path(os.path.abspath(directory))  # noqa: PTH100
+    durability = Durability(durability)
+
+    def notice(message: str) -> None:
+        for listener in listeners:
+            listener(Notice(run_id="", message=message))
+
+    async with open_sqlite_store(folder, durability=durability, read_only=read_only, on_notice=notice) as store:
+        yield Session(store, folder, durability, Registry(adapters), limits or Limits(), listeners)
+
+
+class Session:
+    """Runs workflows on one store; several at a time, if you like."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        directory: Path,
+        durability: Durability,
+        registry: Registry,
+        limits: Limits,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self._durability = durability
+        self._registry = registry
+        self._limits = limits
+        self._journal = Journal(store, listeners)
+        self._running: set[Orchestrator] = set()
+
+    def load(self, workflow: Path | str) -> WorkflowSpec:
+        """Read a workflow file.
+
+        Raises:
+            WorkflowError: it is not usable; with all its faults.
+        """
+        return load_workflow(workflow, limits=self._limits, registry=self._registry)
+
+    async def run(
+        self,
+        workflow: Path | str | WorkflowSpec,
+        *,
+        vars: Mapping[str, JsonValue] | None = None,
+        vars_are_text: bool = False,
+    ) -> RunSummary:
+        """Execute a workflow from its start.
+
+        Raises:
+            WorkflowError: the file is not usable; with all its faults.
+            InputError: a variable is missing or does not fit.
+            StoreError: something could not be kept.
+        """
+        spec = workflow if isinstance(workflow, WorkflowSpec) else self.load(workflow)
+        source = spec.source or _source_of(spec)
+        dag = DAG.from_workflow(spec)
+        variables = resolve_variables(spec, vars or {}, from_text=vars_are_text)
+        environment = environment_of(dag, source)
+        redactor = Redactor(environment.values())
+        uses = uses_of(dag, source)
+        await prepare_agents(self._registry, uses, source)
+        kept = redact_source(source, redactor)
+        run = Run(
+            id=new_run_id(),
+            workflow=spec.name,
+            workflow_hash=hash_source(kept),
+            status=RunStatus.RUNNING,
+            started_at=now(),
+            variables={name: redactor.redact_json(value) for name, value in variables.items()},
+            durability=self._durability,
+            versions=await versions_of(self._registry, uses, source),
+            node_count=len(spec.nodes),
+        )
+        context = RunContext(run.id, source.folder, variables, environment)
+        return await self._execute(RunPlan(spec, dag, run, context, redactor, self.store.open_run(run, kept)))
+
+    async def resume(
+        self,
+        run: str,
+        *,
+        retry_failed: bool = False,
+        strict: bool = False,
+        vars: Mapping[str, JsonValue] | None = None,
+    ) -> RunSummary:
+        """Go on with a run that stopped, with the workflow and the variables that it was started with.
+
+        What is settled stays; with *retry_failed* failed tasks are tried again. With *strict* a run whose
+        local functions have changed since is refused. *vars* gives again what was cut out as a secret.
+
+        Raises:
+            RunOwnedError: a live process executes the run.
+            DamagedDataError: something that is needed was lost or altered.
+        """
+        found = await find_run(self.store, run)
+        async with self.store.take_run(found.id) as lease:
+            before = await self.store.get_run(found.id) or found
+            kept = await self.store.get_source(before.workflow_hash)
+            spec = restore_source(kept, Redactor(()), self._limits, self._registry)
+            source = spec.source or kept
+            dag = DAG.from_workflow(spec)
+            known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
+            if len({outcome.path for outcome in known.outcomes} & set(dag.nodes)) == len(dag.nodes):
+                return await self._nothing_to_do(before, dag, known.outcomes)
+            variables = _with_secrets_given_again(before, vars or {})
+            environment = environment_of(dag, source)
+            uses = uses_of(dag, source)
+            await prepare_agents(self._registry, uses, source)
+            versions = await versions_of(self._registry, uses, source)
+            self._compare_code(before, versions, strict=strict)
+            after = before.model_copy(
+                update={
+                    "status": RunStatus.RUNNING,
+                    "ended_at": None,
+                    "error": None,
+                    "resumed": before.resumed + 1,
+                    "durability": self._durability,
+                }
+            )
+            await self.store.save_run(after)
+            context = RunContext(after.id, source.folder, variables, environment, known.attempts)
+            redactor = Redactor(environment.values())
+            plan = RunPlan(spec, dag, after, context, redactor, nullcontext(lease))
+            return await self._execute(plan, known.outcomes)
+
+    async def cancel(self, run: str) -> Run:
+        """Cancel a run, also one that another process executes; returns it in its final state.
+
+        Raises:
+            RunError: it has ended already, or its owner did not end it in time.
+        """
+        found = await find_run(self.store, run)
+        if await self.store.request_cancel(found.id):
+            return await self._wait_until_ended(found.id)
+        async with self.store.take_run(found.id):
+            found = await self.store.get_run(found.id) or found
+            if found.status not in (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.WAITING):
+                raise RunError(f"run {found.id} has ended already: {found.status}")
+            found = found.model_copy(update={"status": RunStatus.CANCELLED, "ended_at": now()})
+            await self.store.save_run(found)
+            return found
+
+    def interrupt(self) -> None:
+        """End every run of this session as ``interrupted``; they can be resumed."""
+        for orchestrator in list(self._running):
+            orchestrator.stop(RunStatus.INTERRUPTED)
+
+    async def _execute(self, plan: RunPlan, known: Sequence[Outcome] = ()) -> RunSummary:
+        orchestrator = Orchestrator(Dispatcher(self._registry, limits=self._limits), self._journal)
+        self._running.add(orchestrator)
+        try:
+            summary = await orchestrator.run_workflow(plan, known=known)
+        finally:
+            self._running.discard(orchestrator)
+        return await self._with_outputs(summary, plan.dag)
+
+    async def _nothing_to_do(self, run: Run, dag: DAG, known: Sequence[Outcome]) -> RunSummary:
+        return await self._with_outputs(RunSummary(run=run, reused=len(known), was_done=True), dag)
+
+    async def _with_outputs(self, summary: RunSummary, dag: DAG) -> RunSummary:
+        outputs: dict[str, dict[str, JsonValue]] = {}
+        for node_id in dag.sinks:
+            for output in dag.nodes[node_id].spec.outputs:
+                artifact = await self.store.get(artifact_id(summary.run_id, node_id, output))
+                if artifact is not None:
+                    outputs.setdefault(node_id, {})[output] = artifact.content
+        return summary.model_copy(update={"outputs": outputs})
+
+    def _compare_code(self, run: Run, today: Versions, *, strict: bool) -> None:
+        changed = sorted(a for a, code in run.versions.handlers.items() if today.handlers.get(a, code) != code)
+        if not changed:
+            return
+        message = f"the code of {', '.join(changed)} has changed since run {run.id} began"
+        if strict:
+            raise RunError(message, fix="run the workflow again, or resume without --strict")
+        self._journal.tell(Notice(run_id=run.id, message=f"{message}; what is left runs with today's"))
+
+    async def _wait_until_ended(self, run_id: str) -> Run:
+        try:
+            async with asyncio.timeout(CANCEL_WITHIN_S):
+                while True:
+                    run = await self.store.get_run(run_id)
+                    if run is not None and run.status is not RunStatus.RUNNING:
+                        return run
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise RunError(
+                f"run {run_id} was asked to stop and has not done so in {CANCEL_WITHIN_S:g} s",
+                fix="look at its process with: binex debug " + run_id,
+            ) from None
+
+
+def _source_of(spec: WorkflowSpec) -> WorkflowSource:
+    """The snapshot of a workflow that was put together in Python."""
+    return WorkflowSource(
+        file="<memory>", folder=str(Path.cwd()), text=spec.model_dump_json(exclude_defaults=True, indent=2)
+    )
+
+
+def _with_secrets_given_again(run: Run, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    variables = {**run.variables, **given}
+    cut = sorted(name for name, value in variables.items() if CUT in as_text(value))
+    if cut:
+        raise InputError(
+            f"the value of '{cut[0]}' looked like a secret and was not kept", fix=f"give it again: --var {cut[0]}=…"
+        )
+    unknown = sorted(set(given) - set(run.variables))
+    if unknown:
+        raise InputError(
+            f"run {run.id} has no variable '{unknown[0]}'", fix=suggest(unknown[0], run.variables, "variables")
+        )
+    return variables
