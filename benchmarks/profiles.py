@@ -9,7 +9,7 @@ from benchmarks.venvs import our_program
 
 
 def profile_of(command: Command, lines: int = 15) -> str:
-    """The functions of the main thread (the profiler sees no other) in which *command* spends most, by their own time."""
+    """Where *command* spends its time, function by function, in the main thread: the profiler sees no other."""
     file = RESULTS / "tmp" / "profile"
     profiled = Command(
         (our_program("python"), "-m", "cProfile", "-o", str(file), *command.argv),

@@ -1,6 +1,5 @@
 """A store with 1,000 runs of 10 nodes: how fast it answers and how much room it takes."""
 
-import shutil
 from pathlib import Path
 
 from benchmarks import workloads
@@ -32,7 +31,6 @@ def store(rounds: int) -> Taken:
         }
         measured = measure(contest, max(rounds, 7))
         measured.samples["store"] = [filled | _room(flow.parent / ".binex")]
-        shutil.rmtree(flow.parent / ".binex")
     listed, traced = measured.spread("runs"), measured.spread("trace")
     room, blocks = measured.spread("store", "bytes"), measured.spread("store", "bytes_on_disk")
     row = Row(

@@ -7,7 +7,6 @@ from typing import Final
 
 from binex.analysis.state import as_seen
 from binex.errors import InputError, suggest
-from binex.models.names import artifact_id
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo
 from binex.stores.run_store import RunStore
@@ -17,6 +16,7 @@ _PREFIX = re.compile(r"[0-9A-Za-z]{1,64}\Z")
 _ID = re.compile(r"[A-Za-z0-9_.+~#\[\]-]{1,1024}\Z")
 _LONGEST_NAME: Final = 300
 _CANDIDATES: Final = 6
+_MAKE_ONE: Final = "'binex run FILE' makes one, and 'binex hello' runs a demo"
 
 
 async def find_run(store: RunStore, text: str) -> Run:
@@ -92,25 +92,19 @@ def name_of(info: ArtifactInfo) -> str:
     return f"{info.task}.{info.output}"
 
 
-def is_artifact_id(text: str) -> bool:
-    """Whether *text* has the form of an artifact's id."""
-    run_id, task, output = (text.split("~") + ["", ""])[:3]
-    return bool(task) and text == artifact_id(run_id, task, output)
-
-
 async def _nth_newest(store: RunStore, number: int, text: str) -> Run:
     found = await store.list_runs(limit=1, offset=number)
     if found:
         return await as_seen(store, found[0])
     if number and await store.list_runs(limit=1):
         raise InputError(f"no run {_quoted(text)}: there are not that many", fix="'binex runs' lists them")
-    raise InputError(f"no run {_quoted(text)}: there are no runs yet", fix="'binex run FILE' or 'binex hello' makes one")
+    raise InputError(f"no run {_quoted(text)}: there are no runs yet", fix=_MAKE_ONE)
 
 
 async def _no_run(store: RunStore, text: str) -> InputError:
     runs = await store.list_runs(limit=50)
     if not runs:
-        return InputError(f"no run {_quoted(text)}: there are no runs yet", fix="'binex run FILE' makes one")
+        return InputError(f"no run {_quoted(text)}: there are no runs yet", fix=_MAKE_ONE)
     names = {run.workflow for run in runs} | {run.id for run in runs}
     near = difflib.get_close_matches(text[:_LONGEST_NAME], names, n=1, cutoff=0.7)
     newest = ", ".join(f"{run.id} ({run.workflow})" for run in runs[:3])

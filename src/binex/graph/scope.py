@@ -96,7 +96,7 @@ class Scope:
         inputs = self._default_inputs(node, item) if node.inputs is None else node.inputs.fill(lookup)
         config = node.config.fill(lookup)
         prompt = node.system_prompt.fill(lookup) if node.system_prompt else None
-        return TaskNode.model_construct(  # every value is typed already, and copying large ones costs
+        return TaskNode(
             run_id=self._context.run_id,
             path=path,
             node_id=node.id,
@@ -110,6 +110,7 @@ class Scope:
             isolation=node.spec.isolation,
             folder=self._context.folder,
             idempotency_key=_key(self._context.run_id, path, given),
+            input_artifacts=tuple(artifact.id for artifact in given),
         )
 
     def _default_inputs(self, node: PlannedNode, item: Item | None) -> dict[str, JsonValue]:

@@ -132,6 +132,8 @@ def _missing_colon(trouble: _Trouble) -> _Explanation:
 
 
 def _does_not_fit(trouble: _Trouble) -> _Explanation:
+    if trouble.character == ":":
+        return _missing_key(trouble)
     if trouble.line_before.rstrip()[-1:] in ("'", '"'):
         fix = "quote the whole value; inside single quotes write '' for ', inside double quotes \\\" for \""
         return "text follows a closing quote", trouble.index, fix
@@ -145,7 +147,15 @@ def _bad_start(trouble: _Trouble) -> _Explanation:
     if not trouble.character:
         return "a value is missing at the end of the file", trouble.index, "write the value, or close what is open"
     sign = trouble.character
+    if sign == ":":
+        return _missing_key(trouble)
+    if sign == "\t":
+        return "a tab may not stand here", trouble.index, "use spaces"
     return f"a value may not start with {sign!r}", trouble.index, _quote_it(sign)
+
+
+def _missing_key(trouble: _Trouble) -> _Explanation:
+    return "a key is missing before ':'", trouble.index, "write a key, or quote text that holds a ':'"
 
 
 def _block_text(trouble: _Trouble) -> _Explanation:

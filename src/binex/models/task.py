@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SkipValidation
 
 from binex.models.base import Model
 from binex.models.json_value import decode_json, encode_json
@@ -92,11 +92,11 @@ class TaskNode(Model):
     """The node in the workflow."""
     agent: str
     """The agent's URI."""
-    inputs: dict[str, JsonValue]
+    inputs: SkipValidation[dict[str, JsonValue]]
     """What the agent gets, by name; values of its own, which it may change."""
     outputs: tuple[str, ...] = ("output",)
     """The artifacts that it must make."""
-    config: dict[str, JsonValue] = Field(default_factory=dict)
+    config: SkipValidation[dict[str, JsonValue]] = Field(default_factory=dict)
     """Settings for the adapter."""
     system_prompt: str | None = None
     """The agent's instructions."""
@@ -110,6 +110,8 @@ class TaskNode(Model):
     """The workflow's folder, where local functions are found."""
     idempotency_key: str = ""
     """The same for every attempt at the same task with the same inputs; for effects in other systems."""
+    input_artifacts: tuple[str, ...] = ()
+    """The ids of the artifacts that it is given."""
 
 
 class Lineage(Model):
@@ -171,7 +173,9 @@ class Artifact(ArtifactInfo):
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             created_at=now(),
-            lineage=Lineage(task=task.path, agent=task.agent, attempt=task.attempt),
+            lineage=Lineage(
+                task=task.path, agent=task.agent, attempt=task.attempt, derived_from=task.input_artifacts
+            ),
             data=data,
         )
 

@@ -1,10 +1,12 @@
 """What an exception becomes in a record: never empty, never the runtime's own frames, never endless."""
 
 import traceback
+from pathlib import Path
 
 from binex.errors import AgentError, BadOutputError
 from binex.models.task import ErrorInfo, ErrorKind
 
+_OURS = tuple(str(Path(__file__).parents[1] / layer) for layer in ("runtime", "adapters"))
 MAX_MESSAGE = 10_000
 MAX_TRACEBACK = 40_000
 
@@ -38,7 +40,7 @@ def _message(error: Exception) -> str:
 def _trace(error: Exception) -> str:
     """The traceback without the frames that lead from the dispatcher to the agent's code."""
     frames = traceback.TracebackException.from_exception(error, compact=True)
-    own = [frame for frame in frames.stack if "/binex/adapters/" not in frame.filename]
+    own = [frame for frame in frames.stack if not frame.filename.startswith(_OURS)]
     if own:
         frames.stack = traceback.StackSummary.from_list(own)
     text = "".join(frames.format())

@@ -52,7 +52,7 @@ class Journal:
         Whatever the block raises goes through: the run is then ``interrupted``.
         """
         async with lease as held:
-            log = RunLog(run, held, self._store, redactor, self.tell)
+            log = RunLog(run, held, self._store, redactor, self.tell if self._listeners else None)
             log.take_over(known)
             self.tell(RunStarted(run=run, node_count=run.node_count, reused=log.reused))
             try:
@@ -81,22 +81,21 @@ class Journal:
 class RunLog:
     """One run while it is executed."""
 
-    def __init__(
-        self, run: Run, lease: Lease, store: RunStore, redactor: Redactor, tell: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, run: Run, lease: Lease, store: RunStore, redactor: Redactor, tell: Listener | None) -> None:
         self.lease = lease
         self.reused = 0
         self._run = run
         self._store = store
         self._redactor = redactor
-        self._tell = tell
+        self._tell: Listener = tell or (lambda _: None)
+        self._has_listeners = tell is not None
         self._started = time.monotonic()
         self._counts: Counter[TaskStatus] = Counter()
         self._failures: dict[str, ExecutionRecord] = {}
         self._blocked: dict[str, list[str]] = {}
         self._status: RunStatus | None = None
         self._error: str | None = None
-        self._starting: dict[str, TaskStarted] = {}
+        self._starting: dict[str, tuple[TaskNode, datetime]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._writing: set[asyncio.Task[None]] = set()
 
@@ -111,24 +110,35 @@ class RunLog:
         for outcome in known:
             self._count(outcome.record)
 
-    async def record(self, outcome: Outcome) -> Outcome:
-        """Make an outcome durable, then tell it; returns what was kept, which is what others may build on."""
-        outcome = self._redacted(outcome)
-        self._starting.pop(outcome.path, None)
-        await self._store.settle((outcome.record,), outcome.artifacts)
-        self._count(outcome.record)
-        self._tell(TaskSettled(record=outcome.record))
-        return outcome
+    async def record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Make outcomes durable in one commit, then tell them.
+
+        Returns what was kept, which is what others may build on.
+        """
+        if self._redactor.is_needed:
+            outcomes = [self._redacted(outcome) for outcome in outcomes]
+        if outcomes:
+            await self._store.settle(
+                [outcome.record for outcome in outcomes],
+                [artifact for outcome in outcomes for artifact in outcome.artifacts],
+            )
+        for outcome in outcomes:
+            self._starting.pop(outcome.path, None)
+            self._count(outcome.record)
+            if self._has_listeners:
+                self._tell(TaskSettled(record=outcome.record))
+        return outcomes
 
     def note_started(self, task: TaskNode, at: datetime) -> None:
-        event = TaskStarted(run_id=task.run_id, task=task.path, agent=task.agent, attempt=task.attempt, at=at)
-        self._starting[task.path] = event
+        self._starting[task.path] = (task, at)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(NOTE_RUNNING_AFTER_S, self._note_running)
-        self._tell(event)
+        if self._has_listeners:
+            self._tell(_started(task, at))
 
     def note_retry(self, record: ExecutionRecord) -> None:
-        record = self._redacted(Outcome(record=record)).record
+        if self._redactor.is_needed:
+            record = self._redacted(Outcome(record=record)).record
         self._starting.pop(record.task, None)
         self._write(self._store.record(record))
         self._tell(TaskRetrying(record=record))
@@ -187,7 +197,7 @@ class RunLog:
     def _note_running(self) -> None:
         self._timer = None
         if self._starting:
-            self._write(self._store.note_running(list(self._starting.values())))
+            self._write(self._store.note_running([_started(task, at) for task, at in self._starting.values()]))
             self._starting.clear()
 
     def _write(self, writing: Coroutine[Any, Any, None]) -> None:
@@ -202,8 +212,6 @@ class RunLog:
 
     def _redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without secrets: what is kept is what is passed on."""
-        if not self._redactor.is_needed:
-            return outcome
         record, artifacts = outcome.record, []
         for artifact in outcome.artifacts:
             data = self._redactor.redact_bytes(artifact.data)
@@ -221,6 +229,10 @@ class RunLog:
                 "traceback": error.traceback and cut(error.traceback),
             }
         )
+
+
+def _started(task: TaskNode, at: datetime) -> TaskStarted:
+    return TaskStarted(run_id=task.run_id, task=task.path, agent=task.agent, attempt=task.attempt, at=at)
 
 
 def _reason(error: BaseException) -> str:

@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from binex.graph.dag import DAG
-from binex.graph.scheduler import Scheduler, Work
+from binex.graph.scheduler import Scheduler
 from binex.graph.scope import RunContext
 from binex.models.run import Run, RunStatus, RunSummary
 from binex.models.task import Outcome, TaskStatus
 from binex.models.workflow import WorkflowSpec
-from binex.runtime.dispatcher import Dispatcher
-from binex.runtime.journal import Journal, RunLog
+from binex.runtime.dispatcher import Dispatcher, Executions
+from binex.runtime.journal import Journal
 from binex.stores.execution_store import Lease
 from binex.tape.redaction import Redactor
 
@@ -35,16 +35,9 @@ class Orchestrator:
     def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
-        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._inbox = _Inbox()
+        self._executions: Executions | None = None
         self._stopped_as: RunStatus | None = None
-        self._executing = 0
-
-    def stop(self, status: RunStatus) -> None:
-        """End the run as *status*: nothing starts any more, and what runs is stopped."""
-        if self._stopped_as is None:
-            self._stopped_as = status
-            self._dispatcher.stop_all()
-            self._outcomes.put_nowait(None)  # wakes the loop where nothing runs
 
     async def run_workflow(self, plan: RunPlan, *, known: Sequence[Outcome] = ()) -> RunSummary:
         """Execute *plan* until every node is settled, or until it is stopped.
@@ -56,57 +49,82 @@ class Orchestrator:
             StoreError: something could not be kept; nothing that was reported is lost.
         """
         scheduler = Scheduler(plan.dag, plan.context, known=known, concurrency=plan.spec.concurrency)
-        async with self._journal.open_run(plan.run, plan.lease, plan.redactor, known) as log, _task_group() as group:
-            cancel = group.create_task(self._wait_for_cancel(log.lease))
-            while not scheduler.is_complete():
-                if self._stopped_as is None:
-                    for work in scheduler.ready_work():
-                        self._executing += 1
-                        group.create_task(self._execute(work, log))
-                    for fan_out in scheduler.new_fan_outs():
-                        log.note_fan_out(fan_out)
-                elif not self._executing:
-                    log.end_as(self._stopped_as)
-                    break
-                await self._settle(scheduler)
-            cancel.cancel()
+        async with (
+            self._journal.open_run(plan.run, plan.lease, plan.redactor, known) as log,
+            self._dispatcher.open(log, self._inbox.put) as self._executions,
+            self._cancelled_on_request(log.lease),
+        ):
+            while not scheduler.is_complete() and not self._is_stopped():
+                for work in scheduler.ready_work() if self._stopped_as is None else ():
+                    if work.decided is None:
+                        self._executions.start(work)
+                    else:
+                        self._inbox.put(work.decided)
+                for fan_out in scheduler.new_fan_outs():
+                    log.note_fan_out(fan_out)
+                # What settled since the last turn shares one commit, and is durable before anyone builds on it.
+                for outcome in await log.record([self._final(outcome) for outcome in await self._inbox.take()]):
+                    if self._stopped_as is None or outcome.status is not TaskStatus.CANCELLED:
+                        scheduler.settle(outcome)
+                for path in scheduler.to_cancel():
+                    self._executions.stop(path)
+            if self._stopped_as is not None and not scheduler.is_complete():
+                log.end_as(self._stopped_as)
         return log.summary()
 
-    async def _execute(self, work: Work, log: RunLog) -> None:
-        outcome = work.decided or await self._dispatcher.dispatch(work, log.trace_id, log)
-        if self._stopped_as is RunStatus.INTERRUPTED and outcome.status is TaskStatus.CANCELLED:
-            # The attempt ended, not the task: a resume runs it again.
-            outcome = outcome.model_copy(update={"record": outcome.record.model_copy(update={"is_final": False})})
-        outcome = await log.record(outcome)  # durable before anyone may build on it
-        self._outcomes.put_nowait(outcome)
+    def stop(self, status: RunStatus) -> None:
+        """End the run as *status*: nothing starts any more, and what runs is told to stop."""
+        if self._stopped_as is None:
+            self._stopped_as = status
+            if self._executions is not None:
+                self._executions.stop_all()
+            self._inbox.wake()
 
-    async def _settle(self, scheduler: Scheduler) -> None:
-        """Take in the next outcome, and all others that are there by now: they share a commit from here on."""
-        outcome = await self._outcomes.get()
-        while True:
-            if outcome is not None:
-                self._executing -= 1
-                if self._stopped_as is None or outcome.status is not TaskStatus.CANCELLED:
-                    scheduler.settle(outcome)
-            if self._outcomes.empty():
-                break
-            outcome = self._outcomes.get_nowait()
-        for path in scheduler.to_cancel():
-            self._dispatcher.stop(path)
+    def _is_stopped(self) -> bool:
+        return self._stopped_as is not None and not self._executions and self._inbox.is_empty
 
-    async def _wait_for_cancel(self, lease: Lease) -> None:
+    def _final(self, outcome: Outcome) -> Outcome:
+        """An attempt that an interruption ended does not end its task: a resume runs it again."""
+        if self._stopped_as is not RunStatus.INTERRUPTED or outcome.status is not TaskStatus.CANCELLED:
+            return outcome
+        return outcome.model_copy(update={"record": outcome.record.model_copy(update={"is_final": False})})
+
+    @asynccontextmanager
+    async def _cancelled_on_request(self, lease: Lease) -> AsyncIterator[None]:
+        """Listen, while the block lasts, for somebody who wants the run cancelled."""
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self._listen(lease))
+            yield
+            listening.cancel()
+
+    async def _listen(self, lease: Lease) -> None:
         await lease.wait_for_cancel()
         self.stop(RunStatus.CANCELLED)
 
 
-@asynccontextmanager
-async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A TaskGroup that raises a lone error as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as errors:
-        if len(errors.exceptions) == 1:
-            raise errors.exceptions[0] from None
-        first = next((error for error in errors.exceptions if not isinstance(error, asyncio.CancelledError)), errors)
-        raise first from None
+class _Inbox:
+    """Outcomes that the loop has not seen yet."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[Outcome] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._outcomes
+
+    def put(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def take(self) -> list[Outcome]:
+        """Everything there is; waits only where there is nothing. Empty when somebody woke it."""
+        if not self._outcomes:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        taken, self._outcomes = self._outcomes, []
+        return taken

@@ -51,6 +51,10 @@ def find_directory(start: Path | None = None) -> Path:
     return next((p / ".binex" for p in (here, *here.parents) if (p / ".binex").is_dir()), here / ".binex")
 
 
+def _folder_of(directory: Path | str | None) -> Path:
+    return find_directory() if directory is None else Path(directory).absolute()
+
+
 @asynccontextmanager
 async def open_session(
     directory: Path | str | None = None,
@@ -67,7 +71,7 @@ async def open_session(
         StoreError: the store cannot be opened.
         InputError: there is none, and it is only to be read.
     """
-    folder = find_directory() if directory is None else Path(os.path.abspath(directory))  # noqa: PTH100
+    folder = _folder_of(directory)
     durability = Durability(durability)
 
     def notice(message: str) -> None:

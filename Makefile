@@ -1,0 +1,43 @@
+# `make demo` and `make test` need Python 3.11 or newer, git and make; everything else they install into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check docs bench campaign clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/binex hello
+
+test: $(VENV)/dev.stamp check
+	$(BIN)/binex hello --quiet > /dev/null
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/mkdocs serve
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks
+
+campaign: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m campaign
+
+clean:
+	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/demo.stamp

@@ -1,0 +1,139 @@
+"""The table of commands, and the one place that prints errors and decides exit codes.
+
+====  =====================================================
+0     done
+1     the run failed, was cancelled, or cannot be done now
+2     bad input: usage, a workflow file, an unknown id
+3     the store or the machine failed
+4     something that was recorded is damaged
+70    an error in Binex itself
+75    the run waits for somebody's answer
+129   stopped by SIGHUP
+130   stopped by SIGINT (Ctrl-C)
+143   stopped by SIGTERM
+====  =====================================================
+
+Importing this module imports next to nothing: not even click, so that Ctrl-C is handled from the start.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    # name: (section, module in binex.cli, help in one line)
+    "hello": ("Start here", "hello", "Run a demo: eight documents, read and compared."),
+    "run": ("Execute", "run", "Run a workflow file."),
+    "resume": ("Execute", "resume", "Go on with a run that stopped."),
+    "cancel": ("Execute", "cancel", "Stop a run, also one of another process."),
+    "runs": ("Look", "runs", "List runs, newest first."),
+    "trace": ("Look", "trace", "Show when everything in a run happened."),
+    "debug": ("Look", "debug", "Show everything about a run: verdict, errors, what to do next."),
+    "artifacts": ("Look", "artifacts", "List and show what the tasks of a run made."),
+    "validate": ("Write", "validate", "Check workflow files without running anything."),
+    "schema": ("Write", "schema", "Print the JSON Schema of the workflow file, for editors."),
+    "doctor": ("Maintain", "doctor", "Find what is damaged in the store, and repair it."),
+}
+
+EXIT_INTERNAL = 70
+"""An error in Binex itself (EX_SOFTWARE in sysexits.h)."""
+
+
+def main(arguments: "Sequence[str] | None" = None) -> int:
+    """Do what a command line says, and return the exit code."""
+    try:
+        from binex.cli.streams import flush_streams, secure_streams
+
+        secure_streams()
+        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
+        flush_streams()
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        from binex.cli.group import invoke
+
+        return invoke(arguments)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the one place where errors end
+        return _report(error)
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong on stderr, and return the exit code for it."""
+    import click
+
+    from binex.cli.streams import write_note
+    from binex.errors import BinexError, WorkflowError
+
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    match error:
+        case WorkflowError() if error.faults:
+            for fault in error.faults:
+                write_note(_lines(fault.located_in(error.file), fault.fix))
+            return error.exit_code
+        case BinexError():
+            write_note(_lines(error.message, error.fix))
+            return error.exit_code
+        case click.ClickException():
+            write_note(_lines(error.format_message(), _usage_of(error)))
+            return 2
+        case click.Abort():
+            return 130
+        case MemoryError():
+            write_note(_lines("out of memory", "give the process more memory, or let it do less at a time"))
+            return 3
+        case OSError() if error.strerror:
+            place = f" '{error.filename}'" if error.filename is not None else ""
+            write_note(_lines(f"cannot use{place}: {error.strerror}" if place else error.strerror, None))
+            return 3
+        case _:
+            write_note(_internal(error))
+            return EXIT_INTERNAL
+
+
+def _lines(message: str, fix: str | None) -> str:
+    from binex.cli.render.look import Look
+    from binex.cli.render.text import escape
+
+    look = Look.of(sys.stderr)
+    lines = f"{look.paint('Error:', 'bad')} {escape(message)}"
+    return lines + (f"\n  {look.paint('fix:', 'strong')} {escape(fix)}" if fix else "")
+
+
+def _usage_of(error: "object") -> str | None:
+    import click
+
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"'{error.ctx.command_path} --help' shows how it is used"
+    return None
+
+
+def _internal(error: BaseException) -> str:
+    """An error that nobody foresaw: short on the screen, in full in a file or, with BINEX_DEBUG, on the screen."""
+    import os
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get("BINEX_DEBUG"):
+        return text
+    what = _lines(f"internal error: {type(error).__name__}: {error}", None)
+    try:
+        number, name = tempfile.mkstemp(prefix="binex-error-", suffix=".txt")
+        with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+    except OSError:
+        return f"{what}\n  this is a defect of Binex; BINEX_DEBUG=1 shows where it happened"
+    return f"{what}\n  this is a defect of Binex; where it happened is kept in {name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""How the nodes of a workflow use their agents, and what reading alone tells about it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from binex.adapters.base import ChecksNodes, NodeUse
+from binex.adapters.registry import Registry
+from binex.errors import FieldFault, InputError
+from binex.graph.dag import DAG
+from binex.models.workflow import Isolation, NodeSpec, WorkflowSpec
+
+
+def node_uses(spec: WorkflowSpec, dag: DAG) -> dict[str, NodeUse]:
+    """How each node uses its agent, by node id."""
+    folder = _folder_of(spec)
+    return {node_id: _use(node_id, node.spec, input_names(dag, node_id), folder) for node_id, node in dag.nodes.items()}
+
+
+def input_names(dag: DAG, node_id: str) -> tuple[str, ...]:
+    """The names that a node's agent is given: its inputs, or where it declares none its dependencies' outputs."""
+    node = dag.nodes[node_id]
+    if node.spec.inputs is not None:
+        return tuple(node.spec.inputs)
+    names = ["item"] if node.foreach is not None else []
+    for upstream in node.depends_on:
+        if node.foreach is not None and upstream == node.foreach.name:
+            continue
+        outputs = dag.nodes[upstream].spec.outputs
+        names += [upstream] if len(outputs) == 1 else [f"{upstream}.{output}" for output in outputs]
+    return tuple(names)
+
+
+class AgentCheck:
+    """Asks each node's adapter what is wrong with the node; nothing of the user's runs."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._checkers: dict[str, ChecksNodes | InputError | None] = {}
+
+    def faults(self, spec: WorkflowSpec, dag: DAG | None, doubtful: frozenset[str]) -> Iterator[FieldFault]:
+        """Every fault of every agent.
+
+        Of *doubtful* nodes, and where it depends on a graph that could not be built, only the scheme is checked.
+        """
+        folder = _folder_of(spec)
+        for node_id, node in spec.nodes.items():
+            path = ("nodes", node_id, "agent")
+            if "${" in node.agent:
+                message = f"node '{node_id}': references are not supported in 'agent'"
+                yield FieldFault(path, message, "write the agent's URI in full")
+                continue
+            checker = self._checker_of(node.agent)
+            if isinstance(checker, InputError):
+                yield FieldFault(path, f"node '{node_id}': {checker.message}", checker.fix)
+                continue
+            names = self._names(node_id, node, dag, doubtful)
+            if names is not None and checker is not None:
+                for fault in checker.check(_use(node_id, node, names, folder)):
+                    yield FieldFault(("nodes", node_id, *fault.path), fault.message, fault.fix, fault.at_key)
+
+    def _checker_of(self, agent: str) -> ChecksNodes | InputError | None:
+        """The adapter, if it can check nodes; or why there is none."""
+        scheme, separator, _ = agent.partition("://")
+        key = scheme if separator else agent
+        if key not in self._checkers:
+            try:
+                adapter = self._registry.adapter_for(agent)
+            except InputError as error:
+                self._checkers[key] = error
+            else:
+                self._checkers[key] = adapter if isinstance(adapter, ChecksNodes) else None
+        return self._checkers[key]
+
+    @staticmethod
+    def _names(node_id: str, node: NodeSpec, dag: DAG | None, doubtful: frozenset[str]) -> tuple[str, ...] | None:
+        """What the agent will be given; None where that cannot be known."""
+        if node_id in doubtful:
+            return None
+        if node.inputs is not None:
+            return tuple(node.inputs)
+        if dag is None or not doubtful.isdisjoint(dag.nodes[node_id].depends_on):
+            return None
+        return input_names(dag, node_id)
+
+
+def _folder_of(spec: WorkflowSpec) -> Path | None:
+    return Path(spec.source.folder) if spec.source is not None and spec.source.folder else None
+
+
+def _use(node_id: str, node: NodeSpec, names: tuple[str, ...], folder: Path | None) -> NodeUse:
+    return NodeUse(
+        node_id=node_id,
+        agent=node.agent,
+        folder=folder,
+        inputs=names,
+        config=node.config,
+        outputs=node.outputs,
+        is_isolated=node.isolation is Isolation.PROCESS,
+    )
+
+
+def faulty_nodes(faults: Iterable[FieldFault]) -> frozenset[str]:
+    """The ids of the nodes that have a fault."""
+    return frozenset(str(fault.path[1]) for fault in faults if fault.path[:1] == ("nodes",) and len(fault.path) > 1)

@@ -1,0 +1,180 @@
+"""Plain values in, a :class:`WorkflowSpec` out: every key known, every value of its type.
+
+Each node is checked by itself. One that is not usable is replaced by a stand-in with the same id and
+outputs, so that the rest of the workflow can still be checked against it.
+
+What is read more kindly than the models say:
+
+- one name instead of a list of names: ``depends_on: plan``, ``outputs: report``;
+- an input that is only named: ``topic:`` is ``topic: {}``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from pydantic import ValidationError
+
+from binex import __version__
+from binex.errors import FieldFault
+from binex.loader.wording import (
+    NAME_FIX,
+    PLANNED_OF_NODE,
+    PLANNED_OF_WORKFLOW,
+    explain,
+    kind_of,
+)
+from binex.loader.yaml_text import shown
+from binex.models.names import RESERVED, is_name
+from binex.models.workflow import InputSpec, NodeSpec, WorkflowSpec
+
+FORMAT_VERSION: Final = 1
+"""The newest version of the file format that is read."""
+
+Path = tuple[str | int, ...]
+
+STAND_IN_AGENT: Final = "none://"
+_STAND_IN: Final = {"agent": STAND_IN_AGENT}
+_BODY = re.compile(r"\$\{\s*(?:node\.)?([A-Za-z0-9_.-]+)")
+
+
+@dataclass(slots=True)
+class Shape:
+    """A workflow whose every field has the right type, and what had to be replaced for that.
+
+    ``unusable`` holds the paths whose values were replaced: what is found at or below them afterwards
+    is not the user's fault.
+    """
+
+    spec: WorkflowSpec | None = None
+    faults: list[FieldFault] = field(default_factory=list)
+    unusable: set[Path] = field(default_factory=set)
+
+    def is_usable(self, path: Path) -> bool:
+        """Whether the value at *path* is what stands in the file."""
+        return not self.unusable or not any(path[:length] in self.unusable for length in range(1, len(path) + 1))
+
+
+def read_shape(value: Mapping[str, object], name: str) -> Shape:
+    """Check *value*, what a workflow file holds; *name* is for a workflow that has none."""
+    shape = Shape()
+    version = value.get("version", FORMAT_VERSION)
+    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
+        shape.faults.append(
+            FieldFault(
+                ("version",),
+                f"version {version} of the file format needs a newer Binex:"
+                f" this is Binex {__version__}, which reads version {FORMAT_VERSION}",
+                "upgrade with 'pip install --upgrade binex'",
+            )
+        )
+        return shape
+    nodes = _read_nodes(value, shape)
+    shape.spec = _read_workflow(value, name, nodes, shape)
+    return shape
+
+
+def _read_workflow(
+    value: Mapping[str, object], name: str, nodes: dict[str, NodeSpec], shape: Shape
+) -> WorkflowSpec | None:
+    top = {"name": name, **value}
+    if isinstance(inputs := top.get("inputs"), dict):
+        top["inputs"] = {key: {} if item is None else item for key, item in inputs.items()}
+    stand_in = {"stand-in": NodeSpec.model_construct(**_STAND_IN)}
+    try:
+        spec = WorkflowSpec.model_validate({**top, "nodes": stand_in})
+    except ValidationError as error:
+        bad = {str(fault.path[0]) for fault in _take(error, (), top, PLANNED_OF_WORKFLOW, shape)}
+        usable = {key: item for key, item in top.items() if key not in bad}
+        if isinstance(inputs, dict) and "inputs" in bad:
+            usable["inputs"] = {key: InputSpec() for key in inputs if is_name(key)}
+        spec = WorkflowSpec.model_validate({**usable, "nodes": stand_in})
+    return spec.model_copy(update={"nodes": nodes}) if nodes else None
+
+
+def _read_nodes(value: Mapping[str, object], shape: Shape) -> dict[str, NodeSpec]:
+    nodes = value.get("nodes")
+    if not isinstance(nodes, dict) or not nodes:
+        shape.faults.append(_no_nodes(value))
+        return {}
+    read: dict[str, NodeSpec] = {}
+    for node_id, node in nodes.items():
+        if not is_name(node_id) or node_id in RESERVED:
+            shape.faults.append(_bad_id(node_id))
+        if isinstance(node, dict):
+            read[node_id] = _read_node(node_id, node, value, shape)
+        else:
+            shape.faults.append(_no_map(node_id, node))
+            shape.unusable.add(("nodes", node_id))
+            read[node_id] = NodeSpec.model_construct(**_STAND_IN, outputs=_outputs_used(node_id, value))
+    return read
+
+
+def _read_node(node_id: str, node: dict[str, object], workflow: Mapping[str, object], shape: Shape) -> NodeSpec:
+    for key in ("depends_on", "outputs"):
+        if isinstance(node.get(key), str):
+            node = {**node, key: [node[key]]}
+    try:
+        return NodeSpec.model_validate(node)
+    except ValidationError as error:
+        faults = list(_take(error, ("nodes", node_id), node, PLANNED_OF_NODE, shape))
+    bad = {fault.path[2] if len(fault.path) > 2 else "agent" for fault in faults}
+    usable = {key: item for key, item in node.items() if key not in bad}
+    usable.setdefault("agent", STAND_IN_AGENT)
+    if "outputs" in bad:
+        usable["outputs"] = _outputs_used(node_id, workflow)
+    if "foreach" in bad:  # ${item} means something in this node, and nothing is known of it
+        shape.unusable.add(("nodes", node_id))
+    return NodeSpec.model_validate(usable)
+
+
+def _take(
+    error: ValidationError, start: Path, value: Mapping[str, object], planned: frozenset[str], shape: Shape
+) -> Iterator[FieldFault]:
+    """Note what pydantic complains about, in our words."""
+    for fault in explain(error, start, value, planned):
+        shape.faults.append(fault)
+        is_missing = len(fault.path) == len(start)
+        shape.unusable.add((*fault.path, "agent") if is_missing else fault.path[: len(start) + 1])
+        yield fault
+
+
+def _no_nodes(value: Mapping[str, object]) -> FieldFault:
+    example = "write 'nodes:' and under it, indented, 'plan: {agent: local://echo}'"
+    if "nodes" not in value:
+        return FieldFault((), "the workflow has no 'nodes'", example)
+    nodes = value["nodes"]
+    if nodes is None or nodes in ({}, []):
+        return FieldFault(("nodes",), "'nodes' is empty", example, at_key=True)
+    fix = "write 'plan:' with its keys under it instead of '- id: plan'" if isinstance(nodes, list) else example
+    return FieldFault(("nodes",), f"'nodes' must be a map of ids to nodes, not {kind_of(nodes)}", fix, at_key=True)
+
+
+def _bad_id(node_id: str) -> FieldFault:
+    if node_id in RESERVED:
+        return FieldFault(
+            ("nodes", node_id),
+            f"{shown(node_id)} cannot be the id of a node: references such as ${{{node_id}...}} need the word",
+            "rename the node",
+            at_key=True,
+        )
+    return FieldFault(("nodes", node_id), f"{shown(node_id)} cannot be the id of a node", NAME_FIX, at_key=True)
+
+
+def _no_map(node_id: str, node: object) -> FieldFault:
+    what = "is empty" if node is None else f"must be a map of keys to values, not {kind_of(node)}"
+    return FieldFault(
+        ("nodes", node_id),
+        f"node {shown(node_id)} {what}",
+        "write under it, indented, 'agent: local://module.function'",
+        at_key=True,
+    )
+
+
+def _outputs_used(node_id: str, workflow: Mapping[str, object]) -> tuple[str, ...]:
+    """For a node whose outputs cannot be known: those that others refer to."""
+    prefix = f"{node_id}."
+    bodies = cast(list[str], _BODY.findall(repr(workflow)))
+    used = (body.removeprefix(prefix).split(".")[0] for body in bodies if body.startswith(prefix))
+    return tuple(dict.fromkeys(output for output in used if is_name(output))) or ("output",)

@@ -1,0 +1,151 @@
+"""How models become rows and come back: fields that stand in columns are left out of the document."""
+
+import hashlib
+import json
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from binex.errors import DamagedDataError
+from binex.models.event import TaskStarted
+from binex.models.names import artifact_id
+from binex.models.run import Run
+from binex.models.task import ArtifactInfo, ExecutionRecord
+from binex.models.workflow import WorkflowSource
+
+_FIX: Final = "see what else is damaged with: binex doctor"
+_RUN_COLUMNS: Final = {"id", "workflow", "status"}
+_ATTEMPT_COLUMNS: Final = {"run_id", "task", "attempt"}
+_ARTIFACT_COLUMNS: Final = {"id", "run_id", "size", "sha256"}
+# A task and an output can be told from the id, see `artifact_id`.
+_ARTIFACT_DERIVED: Final[dict[str, Any]] = {
+    **dict.fromkeys((*_ARTIFACT_COLUMNS, "task", "output"), True),
+    "lineage": {"task"},
+}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def run_doc(run: Run) -> str:
+    return run.model_dump_json(exclude=_RUN_COLUMNS, exclude_defaults=True)
+
+
+def read_run(row: tuple[str, str, str, str]) -> Run:
+    """The run of a row (id, workflow, status, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    run_id, workflow, status, doc = row
+    return _read(Run, f"run {run_id}", doc, id=run_id, workflow=workflow, status=status)
+
+
+def record_doc(record: ExecutionRecord) -> str:
+    return record.model_dump_json(exclude=_ATTEMPT_COLUMNS, exclude_defaults=True)
+
+
+def read_record(run_id: str, row: tuple[str, int, str]) -> ExecutionRecord:
+    """The record of a row (task, attempt, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    task, attempt, doc = row
+    what = f"the record of attempt {attempt} at {task} in run {run_id}"
+    return _read(ExecutionRecord, what, doc, run_id=run_id, task=task, attempt=attempt)
+
+
+def started_doc(started: TaskStarted) -> str:
+    return started.model_dump_json(exclude=_ATTEMPT_COLUMNS)
+
+
+def read_started(run_id: str, row: tuple[str, int, str]) -> TaskStarted:
+    """The beginning of an attempt in a row (task, attempt, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    task, attempt, doc = row
+    what = f"the beginning of attempt {attempt} at {task} in run {run_id}"
+    return _read(TaskStarted, what, doc, run_id=run_id, task=task, attempt=attempt)
+
+
+def artifact_name(run_id: str, id: str) -> str:
+    """What tells an artifact from the others of its run: its id without the run's.
+
+    Raises:
+        ValueError: the id does not begin with the run's.
+    """
+    prefix, _, name = id.partition("~")
+    if prefix != run_id or not name or "/" in name or "\0" in name:
+        raise ValueError(f"not the id of an artifact of run {run_id}: {id!r:.120}")
+    return name
+
+
+def artifact_doc(artifact: ArtifactInfo) -> str:
+    is_derived = (
+        artifact_id(artifact.run_id, artifact.task, artifact.output) == artifact.id
+        and artifact.lineage.task == artifact.task
+    )
+    exclude = _ARTIFACT_DERIVED if is_derived else _ARTIFACT_COLUMNS
+    return artifact.model_dump_json(exclude=exclude, exclude_defaults=True)
+
+
+def read_artifact(run_id: str, row: tuple[str, int, bytes, str]) -> ArtifactInfo:
+    """The envelope in a row (name, size, sha256, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    name, size, sha256, doc = row
+    id = f"{run_id}~{name}"
+    what = f"the envelope of artifact {id}"
+    try:
+        fields = json.loads(doc)
+        task, _, output = name.rpartition("~")
+        task = fields.setdefault("task", task.replace("+", "/"))
+        fields.setdefault("output", output)
+        fields["lineage"].setdefault("task", task)
+        fields |= {"id": id, "run_id": run_id, "size": size, "sha256": sha256.hex()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedDataError(f"{what} cannot be read", fix=_FIX) from error
+    return _checked(ArtifactInfo, what, fields)
+
+
+def source_row(workflow_hash: str, source: WorkflowSource) -> tuple[str, bytes, str]:
+    """The row (hash, sha256, doc) of a snapshot; the sha256 is of the document itself."""
+    doc = source.model_dump_json()
+    return workflow_hash, hashlib.sha256(doc.encode()).digest(), doc
+
+
+def read_source(workflow_hash: str, row: tuple[bytes, str] | None) -> WorkflowSource:
+    """The snapshot in a row (sha256, doc).
+
+    Raises:
+        DamagedDataError: there is none, or it is not what was kept.
+    """
+    what = f"the snapshot {workflow_hash[:12]} of the workflow"
+    if row is None:
+        raise DamagedDataError(f"{what} is missing", fix=_FIX)
+    sha256, doc = row
+    if not isinstance(doc, str) or hashlib.sha256(doc.encode()).digest() != sha256:
+        raise DamagedDataError(f"{what} is not what was kept: its sha256 differs", fix=_FIX)
+    return _read(WorkflowSource, what, doc)
+
+
+def _read(model: type[M], what: str, doc: str, **columns: object) -> M:
+    try:
+        fields = json.loads(doc)
+        fields |= columns
+    except (ValueError, TypeError) as error:
+        raise DamagedDataError(f"{what} cannot be read: its document is not JSON", fix=_FIX) from error
+    return _checked(model, what, fields)
+
+
+def _checked(model: type[M], what: str, fields: dict[str, object]) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DamagedDataError(f"{what} cannot be read: {place}: {first['msg']}", fix=_FIX) from error

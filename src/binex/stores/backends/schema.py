@@ -1,0 +1,270 @@
+"""The database: its tables, how an older one is brought up to date, and how a connection to it is opened.
+
+One JSON document a row, a column only for what a query filters or sorts by. Child tables refer to a run by
+its number, which is short; an artifact is named by its id without the run's, for the same reason.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from binex.errors import RunOwnedError, StoreDamagedError, StoreError, StoreVersionError
+from binex.models.run import Durability
+from binex.stores.backends.failures import DAMAGE_FIX, os_failure, shown, sqlite_failure
+from binex.stores.backends.filesystem import (
+    BACKUPS,
+    DATABASE,
+    TEMPORARY,
+    create_private_file,
+    make_private_folder,
+    reporting,
+    sync_folder,
+    temporary_name,
+)
+from binex.stores.backends.lease import live_owners
+
+APPLICATION_ID: Final = 0x42696E78  # "Binx"
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE runs (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        workflow TEXT NOT NULL,
+        status TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        is_confirmed INTEGER NOT NULL DEFAULT 0,
+        doc TEXT NOT NULL
+    );
+    CREATE INDEX runs_of_workflow ON runs (workflow);
+    CREATE INDEX runs_unconfirmed ON runs (seq) WHERE is_confirmed = 0;
+    CREATE TABLE workflows (
+        hash TEXT PRIMARY KEY,
+        sha256 BLOB NOT NULL,
+        doc TEXT NOT NULL
+    );
+    CREATE TABLE records (
+        seq INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        task TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (run, task, attempt)
+    );
+    CREATE TABLE artifacts (
+        seq INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        name TEXT NOT NULL,
+        place TEXT NOT NULL,
+        is_confirmed INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        doc TEXT NOT NULL,
+        content BLOB,
+        UNIQUE (run, name)
+    );
+    CREATE TABLE running (
+        seq INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        task TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (run, task, attempt)
+    );
+    """,
+)
+"""What brings a database from version N to N + 1, at index N. A released entry is never changed."""
+
+
+# --- before anything is opened ------------------------------------------------------------------------------
+
+
+def find_version(database: Path) -> int:
+    """The version of the schema in *database*, which is not touched.
+
+    Raises:
+        StoreDamagedError: it is empty or not a database.
+        StoreError: it is a database, but not one of Binex, or cannot be read.
+    """
+    with reporting("read", database), database.open("rb") as file:
+        head = file.read(100)
+    if not head:
+        raise StoreDamagedError(f"store damaged: {shown(database)} is empty (0 bytes)", fix=DAMAGE_FIX)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        raise StoreDamagedError(f"store damaged: {shown(database)} is not a database", fix=DAMAGE_FIX)
+    version, application = int.from_bytes(head[60:64]), int.from_bytes(head[68:72])
+    if application != APPLICATION_ID:
+        raise StoreError(
+            f"{shown(database)} is a database, but it was not made by this generation of Binex",
+            fix="move it away, or use another folder with --dir",
+        )
+    log = Path(f"{database}-wal")
+    with suppress(FileNotFoundError):
+        if log.stat().st_size:  # an upgrade may stand only in the log
+            version = _version_in(database)
+    return version
+
+
+def _version_in(database: Path) -> int:
+    try:
+        with closing(connect_read_only(database)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        raise sqlite_failure("read", database, error) from error
+
+
+def refuse_newer(database: Path, version: int, known: int) -> None:
+    """Raise StoreVersionError where *version* is beyond the *known* one."""
+    if version > known:
+        raise StoreVersionError(
+            f"{shown(database)} was written by a newer Binex: it has version {version}, this one knows {known};"
+            " nothing was touched",
+            fix="upgrade Binex (pip install --upgrade binex); the artifacts beside it can be read as they are,"
+            f" one JSON file each, below {shown(database.with_name('artifacts'))}",
+        )
+
+
+# --- making and upgrading -----------------------------------------------------------------------------------
+
+
+def create(database: Path, durability: Durability, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Make a new database, complete from the first moment that it has its name; leave one that is there.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    temporary = database.parent / TEMPORARY / temporary_name("new.db")
+    try:
+        file = create_private_file(temporary)
+        try:
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous=OFF")
+                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                _upgrade(connection, 0, migrations)
+                connection.execute("PRAGMA journal_mode=WAL")
+            if durability is Durability.FULL:
+                os.fsync(file)
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(temporary, database)
+        finally:
+            os.close(file)
+            temporary.unlink(missing_ok=True)
+        if durability is Durability.FULL:
+            sync_folder(database.parent)
+    except OSError as error:
+        raise os_failure("write", database, error) from error
+    except sqlite3.Error as error:
+        raise sqlite_failure("write", database, error) from error
+
+
+def migrate(connection: sqlite3.Connection, database: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring an older database up to date, whole or not at all, after a backup beside it.
+
+    Raises:
+        sqlite3.Error: the database is busy or cannot be written; it is as it was.
+        RunOwnedError: a live process executes a run in it, and would not understand the new version.
+        StoreError: the backup cannot be written.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        refuse_newer(database, version, len(migrations))
+        if version < len(migrations):
+            for owner in live_owners(database.parent):
+                raise RunOwnedError(
+                    f"{shown(database)} has version {version} and must be upgraded to {len(migrations)}, but"
+                    f" {owner}",
+                    fix="let that run end first, or cancel it",
+                )
+            _back_up(database, version)
+            _upgrade(connection, version, migrations)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int, migrations: Sequence[str]) -> None:
+    for script in migrations[version:]:
+        for statement in script.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={len(migrations)}")
+
+
+def _back_up(database: Path, version: int) -> None:
+    """Copy the database as it was last committed, to ``backups/binex.db.v{version}``."""
+    backup = database.parent / BACKUPS / f"{DATABASE}.v{version}"
+    temporary = database.parent / TEMPORARY / temporary_name("backup.db")
+    with reporting("write", backup):
+        make_private_folder(database.parent / TEMPORARY)
+        make_private_folder(backup.parent)
+        temporary.unlink(missing_ok=True)
+        file = create_private_file(temporary)
+        try:
+            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(temporary)) as target:
+                source.backup(target)
+            os.fsync(file)
+            temporary.rename(backup)
+            sync_folder(backup.parent)
+        finally:
+            os.close(file)
+            temporary.unlink(missing_ok=True)
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+def connect(database: Path, durability: Durability) -> sqlite3.Connection:
+    """A connection for writing, which never waits by itself: who uses it decides how to wait.
+
+    Raises:
+        sqlite3.Error: the database is busy or cannot be opened.
+    """
+    connection = sqlite3.connect(
+        f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute(f"PRAGMA synchronous={'FULL' if durability is Durability.FULL else 'NORMAL'}")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        if mode != "wal":  # doctor and other tools may have left it otherwise
+            connection.execute("PRAGMA journal_mode=WAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_read_only(database: Path) -> sqlite3.Connection:
+    """A connection that cannot write; works in a folder that cannot be written, too.
+
+    Raises:
+        sqlite3.Error: the database cannot be opened.
+    """
+    address = database.absolute().as_uri()
+    try:
+        return _connect_reading(f"{address}?mode=ro")
+    except sqlite3.OperationalError as error:
+        # Without a place for SQLite's shared index, only a database without a log can be read where it lies.
+        log = Path(f"{database}-wal")
+        can_do_without = not log.exists() or log.stat().st_size == 0
+        refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
+        if error.sqlite_errorcode & 0xFF not in refused or not can_do_without:
+            raise
+        return _connect_reading(f"{address}?mode=ro&immutable=1")
+
+
+def _connect_reading(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection

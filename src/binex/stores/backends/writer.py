@@ -1,0 +1,233 @@
+"""The one writer of a store: what is asked for in the same turn of the event loop shares one commit.
+
+The commit is made in the event loop itself. Handing it to a thread costs two switches a commit, which a chain
+of small nodes (one commit at a time) pays in full, while a fan-out already shares its commits; see
+``docs`` for figures.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from binex.errors import BinexError, LostLeaseError, StoreError
+from binex.stores.backends.failures import is_busy, shown, sqlite_failure
+from binex.stores.backends.filesystem import Mirror
+from binex.stores.backends.lease import RunLease
+
+_FIRST_PAUSE_S: Final = 0.001
+_LONGEST_PAUSE_S: Final = 0.05
+_FIRST_NOTICE_S: Final = 1.0
+_NOTICE_EVERY_S: Final = 10.0
+
+Apply = Callable[[sqlite3.Connection], object]
+"""Does one part of a transaction. It may be called again when another part made the transaction fail."""
+
+
+class _Part:
+    """What one caller wants written, and the future that it waits for."""
+
+    __slots__ = ("apply", "lease", "result")
+
+    def __init__(self, apply: Apply, lease: RunLease | None, result: "asyncio.Future[object]") -> None:
+        self.apply = apply
+        self.lease = lease
+        self.result = result
+
+    def fail(self, error: BaseException) -> None:
+        if not self.result.done():  # its caller may have been cancelled meanwhile
+            self.result.set_exception(error)
+
+
+class Writer:
+    """Collects parts and commits them together.
+
+    A lock that another process holds is waited for without holding up the loop, at most *patience_s*. Any
+    other failure is final: nothing is claimed after a write that may not have happened.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        database: Path,
+        *,
+        mirror: Mirror,
+        patience_s: float,
+        on_notice: Callable[[str], None],
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._mirror = mirror
+        self._patience_s = patience_s
+        self._on_notice = on_notice
+        self._parts: list[_Part] = []
+        self._is_scheduled = False
+        self._wait: _Wait | None = None
+        self._gave_up = False
+        self._failure: StoreError | None = None
+
+    def submit(self, apply: Apply, lease: RunLease | None = None) -> "asyncio.Future[object]":
+        """Have *apply* done in the next transaction; the future has its result once that is durable.
+
+        With a *lease*, only while that is still the run's: otherwise the future fails with LostLeaseError.
+
+        Raises:
+            StoreError: an earlier write failed.
+        """
+        if self._failure is not None:
+            raise self._failed_before(self._failure)
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[object] = loop.create_future()
+        self._parts.append(_Part(apply, lease, result))
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            loop.call_soon(self._flush)
+        return result
+
+    def fail(self, error: StoreError) -> None:
+        """Write nothing more, because of *error*."""
+        self._failure = self._failure or error
+        parts, self._parts = self._parts, []
+        for part in parts:
+            part.fail(self._failed_before(self._failure))
+
+    def close(self) -> None:
+        """Commit what is still waiting, as far as that can be done at once."""
+        if self._parts and self._failure is None:
+            self._flush()
+        self.fail(StoreError(f"{shown(self._database)} is closed"))
+
+    def _flush(self) -> None:
+        self._is_scheduled = False
+        parts, self._parts = self._parts, []
+        if not parts:
+            return
+        try:
+            self._commit(parts)
+        except sqlite3.Error as error:
+            self._roll_back()
+            if is_busy(error):
+                self._parts = [part for part in parts if not part.result.done()] + self._parts
+                self._try_later()
+            else:
+                failure = sqlite_failure("write", self._database, error)
+                for part in parts:
+                    part.fail(failure)
+                self.fail(failure)
+        except BaseException as error:
+            self._roll_back()
+            for part in parts:
+                part.fail(error)
+            raise
+        else:
+            self._wait = None
+            self._gave_up = False
+            if self._mirror.accept_staged():
+                asyncio.get_running_loop().call_soon(self._write_files)
+
+    def _write_files(self) -> None:
+        if self._mirror.write_some():
+            asyncio.get_running_loop().call_soon(self._write_files)
+
+    def _commit(self, parts: list[_Part]) -> None:
+        """Write *parts* in one transaction; one that is refused is left out and its future fails."""
+        execute = self._connection.execute
+        waiting = parts
+        while waiting:
+            execute("BEGIN IMMEDIATE")
+            waiting = self._still_owned(waiting)
+            results: list[object] = []
+            refused: _Part | None = None
+            for part in waiting:
+                try:
+                    results.append(part.apply(self._connection))
+                except (BinexError, ValueError, OverflowError) as error:  # its own fault: the others go on
+                    refused = part
+                    part.fail(error)
+                    break
+            if refused is None:
+                execute("COMMIT")
+                for part, result in zip(waiting, results, strict=True):
+                    if not part.result.done():
+                        part.result.set_result(result)
+                return
+            self._roll_back()
+            waiting = [part for part in waiting if part is not refused]
+
+    def _still_owned(self, parts: list[_Part]) -> list[_Part]:
+        """The parts whose lease, if they have one, is still the run's; the others fail."""
+        lost: set[RunLease] = set()
+        for lease in {part.lease for part in parts}:
+            if lease is not None:
+                row = self._connection.execute("SELECT epoch FROM runs WHERE seq = ?", (lease.key,)).fetchone()
+                if row is None or row[0] != lease.epoch:
+                    lost.add(lease)
+        if not lost:
+            return parts
+        kept = []
+        for part in parts:
+            if part.lease in lost:
+                part.fail(
+                    LostLeaseError(
+                        f"another process took run {part.lease.run_id} over while this one was paused;"
+                        " what this one did since is not recorded",
+                        fix=f"see what it became with: binex debug {part.lease.run_id}",
+                    )
+                )
+            else:
+                kept.append(part)
+        return kept
+
+    def _roll_back(self) -> None:
+        self._mirror.forget_staged()
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                self.fail(sqlite_failure("write", self._database, error))
+
+    def _try_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._wait is None:
+            self._wait = _Wait(loop.time())
+        waited_s = loop.time() - self._wait.began
+        # Who has waited in vain once need not wait as long again to hear the same.
+        if waited_s >= (min(self._patience_s, _FIRST_NOTICE_S) if self._gave_up else self._patience_s):
+            self._wait = None
+            self._gave_up = True
+            parts, self._parts = self._parts, []
+            failure = StoreError(
+                f"cannot write {shown(self._database)}: another process held its lock for {waited_s:.0f} s",
+                fix=f"find out which (fuser {shown(self._database)}), let it finish or stop it, then go on",
+            )
+            for part in parts:
+                part.fail(failure)
+            return
+        if waited_s >= self._wait.next_notice_s:
+            self._wait.next_notice_s += _NOTICE_EVERY_S
+            self._on_notice(
+                f"waiting for the store: another process holds the lock of {shown(self._database)}"
+                f" since {self._wait.since:%H:%M:%S}"
+            )
+        self._is_scheduled = True
+        loop.call_later(self._wait.next_pause_s(), self._flush)
+
+    def _failed_before(self, failure: StoreError) -> StoreError:
+        return type(failure)(failure.message, fix=failure.fix)
+
+
+class _Wait:
+    """A wait for another process's lock."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.since = datetime.now()
+        self.next_notice_s = _FIRST_NOTICE_S
+        self._pause_s = _FIRST_PAUSE_S
+
+    def next_pause_s(self) -> float:
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        return self._pause_s * random.uniform(0.5, 1.0)
