@@ -11,7 +11,7 @@ import binex
 
 async def main(flow: str, store: str, runs: int) -> None:
     """Run *flow* *runs* times into *store*."""
-    async with binex.open_session(dir=store, durability="normal") as session:
+    async with binex.open_session(store, durability="normal") as session:
         for _ in range(runs):
             await session.run(flow)
 

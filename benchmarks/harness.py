@@ -70,9 +70,9 @@ class Measured:
         values = self.values(name, key)
         return Spread.of(values) if values else None
 
-    def slope(self, large: str, small: str, nodes: int) -> Spread | None:
-        """Seconds for each of the *nodes* that *large* has more than *small*: start-up cancels out."""
-        pairs = zip(self.values(large), self.values(small), strict=False)
+    def slope(self, large: str, small: str, nodes: int, key: str = "seconds") -> Spread | None:
+        """What each of the *nodes* that *large* has more than *small* adds: start-up cancels out."""
+        pairs = zip(self.values(large, key), self.values(small, key), strict=False)
         slopes = [(more - less) / nodes for more, less in pairs]
         return Spread.of(slopes) if slopes else None
 

@@ -8,20 +8,30 @@ from benchmarks.report import Criterion, Row, ratio
 
 NODES = 1000
 _PEERS = {"langgraph": "LangGraph, SqliteSaver", "burr": "Burr, SQLitePersister"}
+_VARIANTS = (
+    ("langgraph", "langgraph", ""),
+    ("langgraph normal", "langgraph", "NORMAL"),
+    ("burr", "burr", ""),
+    ("burr normal", "burr", "NORMAL"),
+)
 
 
 def chain(rounds: int) -> Taken:
     """Both rows come from the same rounds."""
     contest: dict[str, Command] = {}
-    for nodes in (NODES, 1):
-        for durability, synchronous in (("normal", "NORMAL"), ("full", "FULL")):
+    for durability, synchronous in (("normal", "NORMAL"), ("full", "FULL")):
+        for nodes in (NODES, 1):
             contest[f"binex {durability} {nodes}"] = run(workloads.chain(nodes), durability)
+        for nodes in (NODES, 1):
             contest[f"limit {durability} {nodes}"] = limit(nodes, synchronous)
+    for nodes in (NODES, 1):
         contest[f"binex async {nodes}"] = run(workloads.chain(nodes, "step_async"), "normal")
-        contest[f"binex-0.8.1 {nodes}"] = published(workloads.published_chain(nodes).parent, "run", "flow.yaml")
-        for peer in _PEERS:
-            contest[f"{peer} {nodes}"] = peer_chain(peer, nodes)
-            contest[f"{peer} normal {nodes}"] = peer_chain(peer, nodes, "NORMAL")
+    for nodes in (NODES, 1):
+        folder = workloads.published_chain(nodes).parent
+        contest[f"binex-0.8.1 {nodes}"] = published(folder, "run", "flow.yaml")
+    for name, peer, synchronous in _VARIANTS:
+        for nodes in (NODES, 1):
+            contest[f"{name} {nodes}"] = peer_chain(peer, nodes, synchronous)
     measured = measure(contest, rounds)
     return Taken([_normal(measured), _full(measured)], measured)
 
@@ -79,6 +89,7 @@ def _per_node(measured: Measured, name: str) -> float | None:
 def _text(measured: Measured, name: str, title: str) -> str:
     slope = measured.slope(f"{name} {NODES}", f"{name} 1", NODES - 1)
     whole = measured.spread(f"{name} {NODES}")
-    if slope is None or whole is None:
+    cpu = measured.slope(f"{name} {NODES}", f"{name} 1", NODES - 1, "cpu_seconds")
+    if slope is None or whole is None or cpu is None:
         return f"{title}: not measured"
-    return f"{title}: {slope.text(1e3, 'ms a node')}, whole process {whole.text(1, 's')}"
+    return f"{title}: {slope.text(1e3, 'ms a node')}, CPU {cpu.text(1e3, 'ms')}, whole process {whole.text(1, 's')}"

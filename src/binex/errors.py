@@ -15,7 +15,9 @@
     │   └── LostLeaseError      another process took the run over while this one was paused     (exit 3)
     ├── DamagedDataError        something recorded is missing or not what was recorded          (exit 4)
     └── AgentError              an agent failed; always turned into an outcome
-        └── BadOutputError      an agent's answer cannot be kept as it is
+        ├── BadOutputError      an agent's answer cannot be kept as it is
+        ├── ProcessDiedError    the agent's process ended before it answered
+        └── RemoteCodeError     the agent's code raised, in another process
 
 The message is the only positional argument, so that errors survive pickling; everything else is a
 keyword. A message says what is wrong and where; ``fix`` says what to do about it.
@@ -153,6 +155,28 @@ class BadOutputError(AgentError):
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message, fix=fix, is_retryable=False)
+
+
+class ProcessDiedError(AgentError):
+    """The agent's process ended before it answered: it was killed, it crashed, or it left."""
+
+
+class RemoteCodeError(AgentError):
+    """The agent's code raised in another process; ``type_name`` and ``traceback`` are those of its exception."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str | None = None,
+        is_retryable: bool = True,
+        retry_after_ms: int | None = None,
+        type_name: str = "Exception",
+        traceback: str = "",
+    ) -> None:
+        super().__init__(message, fix=fix, is_retryable=is_retryable, retry_after_ms=retry_after_ms)
+        self.type_name = type_name
+        self.traceback = traceback
 
 
 def suggest(wrong: str, names: Iterable[str], what: str) -> str:

@@ -53,9 +53,14 @@ class Found:
     """A module that is there."""
 
     file: str | None
-    """Its source; None where it has none that can be read (compiled, built in, made at run time)."""
+    """The file that it is loaded from; None where there is none (a mere directory, built in, made at run time)."""
     is_in_folder: bool
-    is_package: bool = False
+    directories: tuple[str, ...] = ()
+    """Where the modules inside it are, if it is a package."""
+
+    @property
+    def has_source(self) -> bool:
+        return self.file is not None and self.file.endswith(tuple(SOURCE_SUFFIXES))
 
 
 def find_module(name: str, folder: str | None) -> Found | None:
@@ -138,8 +143,8 @@ def _find_environment_module(name: str) -> Found | None:
 def _found(spec: ModuleSpec | None, *, is_in_folder: bool) -> Found | None:
     if spec is None:
         return None
-    file = spec.origin if spec.origin is not None and spec.origin.endswith(tuple(SOURCE_SUFFIXES)) else None
-    return Found(file, is_in_folder, spec.submodule_search_locations is not None)
+    file = spec.origin if spec.has_location else None
+    return Found(file, is_in_folder, tuple(spec.submodule_search_locations or ()))
 
 
 def _is_bare_directory(spec: ModuleSpec) -> bool:

@@ -2,8 +2,9 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -65,19 +66,22 @@ class Parameters:
         """What does not fit when *function* is given *inputs*; paths are relative to the node."""
         if self.takes_task:
             return []
-        by_name = self.names if not self.takes_rest else tuple(n for n in self.names if n not in self.positional)
         faults = [
-            FieldFault(("inputs", name), f"{function}() takes no '{name}'", suggest(name, self.names, "its arguments"), True)
+            FieldFault(
+                ("inputs", name),
+                f"{function}() takes no '{name}'",
+                fix=suggest(name, self.names, "arguments"),
+                at_key=True,
+            )
             for name in inputs
             if name not in self.names and not self.takes_rest
         ]
-        del by_name
-        given = ", ".join(inputs) or "nothing"
         faults += [
-            FieldFault(("inputs",), f"{function}() needs '{name}', which is not among the inputs: {given}", f"add '{name}' to the inputs")
+            FieldFault(("inputs",), _missing(function, name, inputs), fix=f"add '{name}' to the inputs")
             for name in self.names
             if name in self.required and name not in inputs
         ]
+        faults += [FieldFault(("inputs", name), message) for name, message in self._gaps(function, inputs)]
         return faults
 
     def bind(self, function: str, inputs: Mapping[str, JsonValue]) -> tuple[list[JsonValue], dict[str, JsonValue]]:
@@ -86,21 +90,28 @@ class Parameters:
         Raises:
             AgentError: a required one is missing.
         """
-        missing = [name for name in self.names if name in self.required and name not in inputs]
-        if missing:
-            raise AgentError(
-                f"{function}() needs '{missing[0]}', which is not among the inputs: {', '.join(inputs) or 'nothing'}",
-                fix=f"add '{missing[0]}' to the inputs",
-                is_retryable=False,
-            )
-        by_position: list[JsonValue] = []
-        for name in self.positional:
-            if name not in inputs:
-                break  # nothing that comes after it can be given without it
-            by_position.append(inputs[name])
+        for name in self.names:
+            if name in self.required and name not in inputs:
+                fix = f"add '{name}' to the inputs"
+                raise AgentError(_missing(function, name, inputs), fix=fix, is_retryable=False)
+        for _, message in self._gaps(function, inputs):
+            raise AgentError(message, is_retryable=False)
+        by_position = [inputs[name] for name in self.positional if name in inputs]
         by_name = {
             name: value
             for name, value in inputs.items()
             if name not in self.positional and (self.takes_rest or name in self.names)
         }
         return by_position, by_name
+
+    def _gaps(self, function: str, inputs: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Those that cannot be given because one that comes before them is not."""
+        given = [name in inputs for name in self.positional]
+        for before, after in pairwise(range(len(given))):
+            if given[after] and not given[before]:
+                left, right = self.positional[before], self.positional[after]
+                yield right, f"{function}() takes '{right}' by position, after '{left}', which is not among the inputs"
+
+
+def _missing(function: str, name: str, inputs: Iterable[str]) -> str:
+    return f"{function}() needs '{name}', which is not among the inputs: {', '.join(inputs) or 'there are none'}"

@@ -14,13 +14,19 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _IDLE_NAME = "binex-idle"
+_START = 4
+"""As many threads start at once, without looking whether they block."""
+_PATIENCE_S = 0.001
+"""Threads that do not end as many calls as there are threads, in this time, count as blocked."""
 
 
 class Threads:
     """Daemon threads, started when there is work and no idle one, up to *limit*; idle ones leave after *idle_s*.
 
     ``concurrent.futures`` joins its threads when the process exits, so that one function that hangs would
-    keep it from ending; nobody ever waits for these. A thread whose caller is cancelled is left behind: it
+    keep it from ending; nobody ever waits for these. A few threads that take turns serve short calls faster
+    than many that compete for the interpreter, so more are started only while calls wait for functions that
+    block. A thread whose caller is cancelled is left behind: it
     goes on, its answer is dropped, and it no longer counts towards the limit.
     """
 
@@ -32,6 +38,7 @@ class Threads:
         self._backlog: deque[_Job] = deque()
         self._count = 0
         self._abandoned = 0
+        self._finished = 0  # since it was last looked at
         self._mailbox: _Mailbox | None = None
 
     @property
@@ -73,25 +80,47 @@ class Threads:
         with self._lock:
             if self._idle:
                 self._idle.pop().give(job)
-            elif self._count < self._limit:
+            elif self._count < min(_START, self._limit):
                 self._spawn(job)
             else:
                 self._backlog.append(job)
+                self._watch_backlog(job.mailbox)
 
-    def _spawn(self, job: "_Job") -> None:
+    def _watch_backlog(self, mailbox: "_Mailbox") -> None:
+        if self._count < self._limit and not mailbox.is_watching:
+            mailbox.is_watching = True
+            self._finished = 0
+            mailbox.loop.call_later(_PATIENCE_S, self._relieve, mailbox)
+
+    def _relieve(self, mailbox: "_Mailbox") -> None:
+        """Start as many threads again as there are, if calls wait and the threads are blocked."""
+        with self._lock:
+            mailbox.is_watching = False
+            if self._finished < self._count:
+                for _ in range(min(self._count, self._limit - self._count)):
+                    job = self._next_in_backlog()
+                    if job is None or not self._spawn(job):
+                        break
+            if self._backlog:
+                self._watch_backlog(mailbox)
+
+    def _spawn(self, job: "_Job") -> bool:
         """Start a thread for *job*; where the system has none left, the job waits for one of those there are."""
         worker = _Worker(self, job)
         try:
             threading.Thread(target=worker.work, name=job.name, daemon=True).start()
         except RuntimeError as error:
+            job.is_running = False
             if self._count == 0:
-                raise AgentError(
-                    f"no thread can be started for {job.name}: {error}",
-                    fix="allow this user more processes (ulimit -u) or more memory",
-                ) from error
-            self._backlog.append(job)
-        else:
-            self._count += 1
+                fix = "allow this user more processes (ulimit -u) or more memory"
+                job.error = AgentError(f"no thread can be started for {job.name}: {error}", fix=fix)
+                job.is_done = True
+                job.mailbox.deliver(job)
+                return False
+            self._backlog.appendleft(job)
+            return False
+        self._count += 1
+        return True
 
     def _abandon(self, job: "_Job") -> None:
         with self._lock:
@@ -109,6 +138,7 @@ class Threads:
         """Give *worker* its next job, or let it wait for one; false where it must leave."""
         with self._lock:
             done.is_done = True
+            self._finished += 1
             if done.is_abandoned:
                 self._abandoned -= 1
                 return False
@@ -199,6 +229,7 @@ class _Mailbox:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
+        self.is_watching = False
         self._done: deque[_Job] = deque()
         self._is_waking = False
 

@@ -13,10 +13,10 @@ from binex.cli.main import COMMANDS
 class LazyGroup(click.Group):
     """Knows its commands from the table alone."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"binex.cli.{COMMANDS[cmd_name][1]}").command
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command '{args[0]:.80}'{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, (section, _, text) in COMMANDS.items():
             sections.setdefault(section, []).append((name, text))
@@ -52,7 +52,9 @@ def _print_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) 
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Where a RUN is expected: an id, the beginning of one, latest, latest~1, or a workflow's name.",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."
+)
 def cli() -> None:
     """Binex runs workflows of agents, and keeps a record of everything they did."""
 

@@ -76,27 +76,24 @@ def _report(error: BaseException) -> int:
         error = error.exceptions[0]
     match error:
         case WorkflowError() if error.faults:
-            for fault in error.faults:
-                write_note(_lines(fault.located_in(error.file), fault.fix))
-            return error.exit_code
+            code = error.exit_code
+            notes = [_lines(fault.located_in(error.file), fault.fix) for fault in error.faults]
         case BinexError():
-            write_note(_lines(error.message, error.fix))
-            return error.exit_code
+            code, notes = error.exit_code, [_lines(error.message, error.fix)]
         case click.ClickException():
-            write_note(_lines(error.format_message(), _usage_of(error)))
-            return 2
+            code, notes = 2, [_lines(error.format_message(), _usage_of(error))]
         case click.Abort():
-            return 130
+            code, notes = 130, []
         case MemoryError():
-            write_note(_lines("out of memory", "give the process more memory, or let it do less at a time"))
-            return 3
+            code, notes = 3, [_lines("out of memory", "give the process more memory, or less to do at a time")]
         case OSError() if error.strerror:
-            place = f" '{error.filename}'" if error.filename is not None else ""
-            write_note(_lines(f"cannot use{place}: {error.strerror}" if place else error.strerror, None))
-            return 3
+            place = f"cannot use '{error.filename}': " if error.filename is not None else ""
+            code, notes = 3, [_lines(f"{place}{error.strerror}", None)]
         case _:
-            write_note(_internal(error))
-            return EXIT_INTERNAL
+            code, notes = EXIT_INTERNAL, [_internal(error)]
+    for note in notes:
+        write_note(note)
+    return code
 
 
 def _lines(message: str, fix: str | None) -> str:

@@ -1,7 +1,9 @@
 """Options and arguments that commands have in common."""
 
+import functools
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,3 +24,41 @@ run_argument: Callable[[_Command], _Command] = click.argument("run", default="la
 def typed(command: str, directory: Path | None) -> str:
     """*command* as somebody would type it here, with the same ``--dir``."""
     return f"binex {command}" + (f" --dir {shlex.quote(str(directory))}" if directory is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """What can be said about every execution of a run."""
+
+    directory: Path | None
+    durability: str
+    limits: tuple[str, ...]
+    is_quiet: bool
+    as_json: bool
+
+
+def execution_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give *command* the options of everything that executes a run, as one argument ``options``."""
+
+    @functools.wraps(command)
+    def collected(
+        *, directory: Path | None, durability: str, limits: tuple[str, ...], is_quiet: bool, as_json: bool, **own: Any
+    ) -> int:
+        return command(options=ExecutionOptions(directory, durability, limits, is_quiet, as_json), **own)
+
+    for option in (
+        directory_option,
+        click.option(
+            "--durability",
+            type=click.Choice(("full", "normal")),
+            default="full",
+            help="What a completed task survives: power loss (full, the default), or the death of the process.",
+        ),
+        click.option(
+            "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A limit, as in output_bytes=20MiB."
+        ),
+        click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only the result, or why there is none."),
+        json_option,
+    ):
+        collected = option(collected)
+    return collected

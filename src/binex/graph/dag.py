@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import JsonValue
 
@@ -15,6 +15,11 @@ from binex.models.workflow import NodeSpec, RetryPolicy, WorkflowSpec
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
+
+MAX_FAULTS: Final = 100
+"""Binding stops after so many faults: each looks for the nearest name, and nobody reads more."""
+_MAX_CYCLES: Final = 10
+_SHOWN_OF_CYCLE: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,12 @@ class DAG:
         """
         faults: list[FieldFault] = []
         outputs = {node_id: node.outputs for node_id, node in spec.nodes.items()}
-        nodes = {node_id: _Binder(spec, node_id, outputs, faults).bind() for node_id in spec.nodes}
-        if not faults:
-            faults += _find_cycles(nodes)
+        nodes: dict[str, PlannedNode] = {}
+        for node_id in spec.nodes:
+            nodes[node_id] = _Binder(spec, node_id, outputs, faults).bind()
+            if len(faults) >= MAX_FAULTS:
+                break
+        faults += _find_cycles(nodes)
         if faults:
             raise SpecError(f"workflow '{spec.name}' is not usable", faults=faults)
         dependents: dict[str, list[str]] = {node_id: [] for node_id in nodes}
@@ -147,6 +155,10 @@ class _Binder:
             references=references,
         )
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self._faults) >= MAX_FAULTS
+
     def _fault(self, path: Path, message: str, fix: str | None = None, *, at_key: bool = False) -> None:
         self._faults.append(FieldFault(("nodes", self._id, *path), message, fix, at_key))
 
@@ -159,6 +171,8 @@ class _Binder:
 
     def _template(self, path: Path, value: JsonValue) -> Template | None:
         """Read *value*; where that fails, find every place in it that is to blame."""
+        if self._is_full:
+            return None
         try:
             return Template(value, self._names)
         except ExpressionError as error:
@@ -205,46 +219,57 @@ class _Binder:
     def _check_names(self) -> None:
         node = self._node
         if self._id in RESERVED or not is_name(self._id):
-            self._fault(
-                (), f"'{self._id}' cannot be the id of a node: references need the word", "rename it", at_key=True
-            )
+            self._fault((), f"'{self._id}' cannot be the id of a node", "rename it", at_key=True)
         for index, upstream in enumerate(node.depends_on):
+            if self._is_full:
+                return
             if upstream not in self._workflow.nodes:
                 self._fault(
                     ("depends_on", index),
                     f"node '{self._id}' depends on '{upstream}', which is not defined",
                     suggest(upstream, self._workflow.nodes, "defined nodes"),
                 )
+        seen: set[str] = set()
         for index, output in enumerate(node.outputs):
             if not is_name(output):
                 self._fault(("outputs", index), f"'{output}' cannot be the name of an output", "rename it")
-            if output in node.outputs[:index]:
+            if output in seen:
                 self._fault(
                     ("outputs", index), f"node '{self._id}' names the output '{output}' twice", "remove one of them"
                 )
+            seen.add(output)
 
 
 def _find_cycles(nodes: Mapping[str, PlannedNode]) -> list[FieldFault]:
-    """One fault for each cycle, found one after the other by leaving out the nodes of those already found."""
+    """One fault for each of the first cycles, found by leaving out the nodes of those already found."""
     faults: list[FieldFault] = []
     left = dict(nodes)
-    while True:
+    order = {node_id: index for index, node_id in enumerate(nodes)}
+    while len(faults) < _MAX_CYCLES:
         graph = {node.id: [up for up in node.depends_on if up in left] for node in left.values()}
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
             cycle: list[str] = list(reversed(error.args[1]))
-            first = min(cycle[:-1], key=list(nodes).index)
+            first = min(cycle[:-1], key=order.__getitem__)
             start = cycle.index(first)
             turned = [*cycle[start:-1], *cycle[:start], first]
             faults.append(
                 FieldFault(
                     ("nodes", first),
-                    f"these nodes wait for each other: {' -> '.join(turned)}",
+                    f"these nodes wait for each other: {' -> '.join(_shortened(turned))}",
                     "remove one of these dependencies",
                     at_key=True,
                 )
             )
-            left = {node_id: node for node_id, node in left.items() if node_id not in cycle}
+            found = set(cycle)
+            left = {node_id: node for node_id, node in left.items() if node_id not in found}
         else:
-            return faults
+            break
+    return faults
+
+
+def _shortened(cycle: list[str]) -> list[str]:
+    if len(cycle) <= _SHOWN_OF_CYCLE:
+        return cycle
+    return [*cycle[: _SHOWN_OF_CYCLE - 2], f"… {len(cycle) - _SHOWN_OF_CYCLE:,} more …", *cycle[-2:]]

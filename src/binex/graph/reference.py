@@ -47,6 +47,8 @@ Lookup: TypeAlias = Callable[[Reference], JsonValue]
 """Gives the value of a reference, fields included; raises ExpressionError where there is none."""
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
+_MAX_PARTS = 32
+"""A name of 64 characters has no more parts between its dots."""
 _BODY = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
 
 
@@ -101,7 +103,7 @@ class Names:
 
     def _bind_node(self, text: str, body: str) -> Reference:
         parts = body.split(".")
-        for split in range(len(parts), 0, -1):
+        for split in range(min(len(parts), _MAX_PARTS), 0, -1):
             node = ".".join(parts[:split])
             if node in self.outputs:
                 return self._bind_output(text, node, parts[split:])
@@ -109,7 +111,7 @@ class Names:
 
     def _bind_output(self, text: str, node: str, parts: list[str]) -> Reference:
         outputs = self.outputs[node]
-        for split in range(len(parts), 0, -1):
+        for split in range(min(len(parts), _MAX_PARTS), 0, -1):
             output = ".".join(parts[:split])
             if output in outputs:
                 return Reference(text, Source.NODE, node, output, tuple(parts[split:]))

@@ -87,11 +87,13 @@ class PromptFolder:
         name = prompt.removeprefix(PROMPT_SCHEME)
         if "${" in name:
             raise InputError(
-                f"the prompt file '{name}' cannot hold references", fix="write a fixed name; references go into the file"
+                f"the prompt file '{name}' cannot hold references",
+                fix="write a fixed name; references may stand in the file",
             )
         if self._folder is None:
             raise InputError(
-                f"the prompt file '{name}' has no folder to be found in", fix="pass the folder, or write the prompt here"
+                f"the prompt file '{name}' has no folder to be found in",
+                fix="pass the folder, or write the prompt here",
             )
         path = self._folder / name
         try:

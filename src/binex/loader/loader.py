@@ -20,7 +20,7 @@ from binex.errors import Fault, FieldFault, InputError, SpecError
 from binex.graph.dag import DAG
 from binex.loader.agents import AgentCheck, faulty_nodes
 from binex.loader.files import PROMPT_SCHEME, PromptFolder, read_file
-from binex.loader.report import locate, workflow_error
+from binex.loader.report import from_yaml, locate, workflow_error
 from binex.loader.shape import Shape, read_shape
 from binex.loader.yaml_source import YamlDocument, YamlLimits, read_yaml
 from binex.models.limits import Limits
@@ -115,10 +115,7 @@ class _Loading:
             WorkflowError: with every fault.
         """
         document = read_yaml(data, YamlLimits(limits.file_bytes, limits.depth, limits.nodes))
-        known = [
-            Fault(fault.message, fault.place and fault.place.line, fault.place and fault.place.column, fault.fix)
-            for fault in document.faults
-        ]
+        known = [from_yaml(fault) for fault in document.faults]
         if not isinstance(document.value, dict) or (known and not document.value):
             raise workflow_error(self._file, known)
         shape = read_shape(document.value, self._default_name())

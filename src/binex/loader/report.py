@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from binex.errors import Fault, FieldFault, WorkflowError
+from binex.loader.yaml_source import Fault as YamlFault
 from binex.loader.yaml_source import YamlDocument
 
 _SHOWN: Final = 100
 """So many faults stand in the text of the error; ``faults`` holds all of them."""
+_LONGEST: Final = 600
 
 
 def locate(fault: FieldFault, document: YamlDocument) -> Fault:
@@ -16,12 +18,21 @@ def locate(fault: FieldFault, document: YamlDocument) -> Fault:
     return Fault(fault.message, place.line, place.column, fault.fix)
 
 
+def from_yaml(fault: YamlFault) -> Fault:
+    """A fault of the YAML reader in the words that all share."""
+    if fault.place is None:
+        return Fault(fault.message, fix=fault.fix)
+    return Fault(fault.message, fault.place.line, fault.place.column, fault.fix)
+
+
 def workflow_error(file: str, faults: Iterable[Fault]) -> WorkflowError:
     """The one error for all that is wrong with *file*, in file order; what stands there twice is told once."""
     listed = sorted(dict.fromkeys(_printable(fault) for fault in faults), key=_file_order)
     file = _escape(file)
     if len(listed) == 1:
-        return WorkflowError(listed[0].located_in(file), file=file, faults=listed, fix=listed[0].fix)
+        error = WorkflowError(listed[0].located_in(file), file=file, faults=listed)
+        error.fix = listed[0].fix
+        return error
     return WorkflowError(_listing(file, listed), file=file, faults=listed)
 
 
@@ -46,7 +57,9 @@ def _printable(fault: Fault) -> Fault:
 
 
 def _escape(text: str) -> str:
-    """What a terminal would obey, or what has no form of its own, as an escape: names come from the file."""
+    """*text* on one line and not without end, what a terminal would obey as an escape: names come from the file."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

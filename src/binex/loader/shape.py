@@ -10,14 +10,17 @@ What is read more kindly than the models say:
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from itertools import islice, takewhile
+from typing import Final
 
 from pydantic import ValidationError
 
 from binex import __version__
 from binex.errors import FieldFault
+from binex.loader.variables import default_faults
 from binex.loader.wording import (
     NAME_FIX,
     PLANNED_OF_NODE,
@@ -35,7 +38,6 @@ FORMAT_VERSION: Final = 1
 Path = tuple[str | int, ...]
 
 STAND_IN_AGENT: Final = "none://"
-_STAND_IN: Final = {"agent": STAND_IN_AGENT}
 _BODY = re.compile(r"\$\{\s*(?:node\.)?([A-Za-z0-9_.-]+)")
 
 
@@ -50,10 +52,21 @@ class Shape:
     spec: WorkflowSpec | None = None
     faults: list[FieldFault] = field(default_factory=list)
     unusable: set[Path] = field(default_factory=set)
+    _used: list[str] | None = None
 
     def is_usable(self, path: Path) -> bool:
         """Whether the value at *path* is what stands in the file."""
         return not self.unusable or not any(path[:length] in self.unusable for length in range(1, len(path) + 1))
+
+    def outputs_used(self, node_id: str, workflow: Mapping[str, object]) -> tuple[str, ...]:
+        """For a node whose outputs cannot be known: those that others refer to."""
+        if self._used is None:
+            self._used = sorted(set(_BODY.findall(repr(workflow))))
+        prefix = f"{node_id}."
+        start = bisect_left(self._used, prefix)
+        bodies = takewhile(lambda body: body.startswith(prefix), islice(self._used, start, None))
+        used = (body.removeprefix(prefix).split(".")[0] for body in bodies)
+        return tuple(dict.fromkeys(output for output in used if is_name(output))) or ("output",)
 
 
 def read_shape(value: Mapping[str, object], name: str) -> Shape:
@@ -81,7 +94,7 @@ def _read_workflow(
     top = {"name": name, **value}
     if isinstance(inputs := top.get("inputs"), dict):
         top["inputs"] = {key: {} if item is None else item for key, item in inputs.items()}
-    stand_in = {"stand-in": NodeSpec.model_construct(**_STAND_IN)}
+    stand_in = {"stand-in": NodeSpec(agent=STAND_IN_AGENT)}
     try:
         spec = WorkflowSpec.model_validate({**top, "nodes": stand_in})
     except ValidationError as error:
@@ -90,6 +103,7 @@ def _read_workflow(
         if isinstance(inputs, dict) and "inputs" in bad:
             usable["inputs"] = {key: InputSpec() for key in inputs if is_name(key)}
         spec = WorkflowSpec.model_validate({**usable, "nodes": stand_in})
+    shape.faults += default_faults(spec.inputs)
     return spec.model_copy(update={"nodes": nodes}) if nodes else None
 
 
@@ -107,7 +121,7 @@ def _read_nodes(value: Mapping[str, object], shape: Shape) -> dict[str, NodeSpec
         else:
             shape.faults.append(_no_map(node_id, node))
             shape.unusable.add(("nodes", node_id))
-            read[node_id] = NodeSpec.model_construct(**_STAND_IN, outputs=_outputs_used(node_id, value))
+            read[node_id] = NodeSpec(agent=STAND_IN_AGENT, outputs=shape.outputs_used(node_id, value))
     return read
 
 
@@ -123,7 +137,7 @@ def _read_node(node_id: str, node: dict[str, object], workflow: Mapping[str, obj
     usable = {key: item for key, item in node.items() if key not in bad}
     usable.setdefault("agent", STAND_IN_AGENT)
     if "outputs" in bad:
-        usable["outputs"] = _outputs_used(node_id, workflow)
+        usable["outputs"] = shape.outputs_used(node_id, workflow)
     if "foreach" in bad:  # ${item} means something in this node, and nothing is known of it
         shape.unusable.add(("nodes", node_id))
     return NodeSpec.model_validate(usable)
@@ -170,11 +184,3 @@ def _no_map(node_id: str, node: object) -> FieldFault:
         "write under it, indented, 'agent: local://module.function'",
         at_key=True,
     )
-
-
-def _outputs_used(node_id: str, workflow: Mapping[str, object]) -> tuple[str, ...]:
-    """For a node whose outputs cannot be known: those that others refer to."""
-    prefix = f"{node_id}."
-    bodies = cast(list[str], _BODY.findall(repr(workflow)))
-    used = (body.removeprefix(prefix).split(".")[0] for body in bodies if body.startswith(prefix))
-    return tuple(dict.fromkeys(output for output in used if is_name(output))) or ("output",)

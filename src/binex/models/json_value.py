@@ -9,13 +9,15 @@ import json
 import math
 from typing import Final
 
-from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic import ConfigDict, JsonValue, TypeAdapter
+from pydantic_core import from_json, to_json
 
 from binex.errors import BadOutputError
 
 MAX_DEPTH: Final = 200
-"""How deep a value may be nested (``limits.output_depth``)."""
+"""How many lists and objects a value may stand in; the limit of the Rust core's parser."""
+MAX_DIGITS: Final = 4300
+"""How long an integer may be; Python's own limit for reading one."""
 
 _json: TypeAdapter[JsonValue] = TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
 
@@ -24,12 +26,16 @@ def encode_json(value: object) -> bytes:
     """The compact JSON text of *value*, in UTF-8, keys in their own order.
 
     Raises:
-        BadOutputError: *value* is not JSON: NaN, bytes, a set, a key that is not text, a circle, or
-            something nested deeper than 200 levels. The message names the place, as in ``.hits[3]``.
+        BadOutputError: *value* is not JSON: NaN, bytes, a set, a key that is not text, a circle, something
+            nested deeper than 200 levels, or an integer of more than 4,300 digits. The message names the
+            place, as in ``.hits[3]``.
     """
     try:
-        return to_json(_json.validate_python(value))
-    except (ValidationError, PydanticSerializationError, RecursionError):
+        data = to_json(_json.validate_python(value, strict=True))
+        if len(data) > 2 * MAX_DEPTH:  # too short for what cannot be read back
+            from_json(data)
+        return data
+    except (ValueError, RecursionError):
         pass
     plain = _as_plain_json(value, "", 0)
     # Escapes keep lone surrogates, which UTF-8 has no form for.
@@ -45,17 +51,23 @@ def decode_json(data: bytes) -> JsonValue:
     try:
         value: JsonValue = from_json(data, allow_inf_nan=False)
     except ValueError:
-        value = json.loads(data)
+        value = json.loads(data, parse_constant=_refuse_constant)
     return value
+
+
+def _refuse_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _as_plain_json(value: object, where: str, depth: int) -> JsonValue:
     if depth > MAX_DEPTH:
-        raise BadOutputError(f"not JSON: nested deeper than {MAX_DEPTH} levels, or a circle (limits.output_depth)")
+        raise BadOutputError(f"not JSON: nested deeper than {MAX_DEPTH} levels, or a circle")
     match value:
         case None | bool() | str():
             return value
         case int():
+            if abs(value) >= 10**MAX_DIGITS:
+                raise BadOutputError(f"not JSON: an integer of more than {MAX_DIGITS:,} digits{_at(where)}")
             return int(value)
         case float():
             if not math.isfinite(value):

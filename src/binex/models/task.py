@@ -3,9 +3,9 @@
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, SkipValidation
+from pydantic import BeforeValidator, Field, JsonValue, SkipValidation
 
 from binex.models.base import Model
 from binex.models.json_value import decode_json, encode_json
@@ -62,18 +62,26 @@ class ErrorKind(StrEnum):
     """Items of a foreach failed, and with them the node."""
 
 
+def _writable(text: object) -> object:
+    """Lone surrogates, which UTF-8 has no form for, as escapes: any error can be written down."""
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
+_Text = Annotated[str, BeforeValidator(_writable)]
+
+
 class ErrorInfo(Model):
     """Why an attempt failed, in full."""
 
     kind: ErrorKind
     """What sort of failure it was."""
-    type: str
+    type: _Text
     """The class of the exception, as in `ValueError`."""
-    message: str = Field(min_length=1)
+    message: _Text = Field(min_length=1)
     """What it said; never empty."""
-    fix: str | None = None
+    fix: _Text | None = None
     """What to do about it, where that is known."""
-    traceback: str | None = None
+    traceback: _Text | None = None
     """The stack, for local code."""
 
 

@@ -22,7 +22,7 @@ from binex.models.event import (
 )
 from binex.models.names import item_of
 from binex.models.run import Run, RunStatus, RunSummary, TaskFailure
-from binex.models.task import ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
+from binex.models.task import Artifact, ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore
 from binex.tape.redaction import Redactor
@@ -63,6 +63,10 @@ class Journal:
                 raise
             await log.close()
         self.tell(RunEnded(summary=log.summary()))
+
+    def listen(self, listener: Listener) -> None:
+        """Tell *listener* everything from the next run on."""
+        self._listeners.append(listener)
 
     def tell(self, event: Event) -> None:
         """Tell every listener; none of them can harm the run."""
@@ -115,8 +119,7 @@ class RunLog:
 
         Returns what was kept, which is what others may build on.
         """
-        if self._redactor.is_needed:
-            outcomes = [self._redacted(outcome) for outcome in outcomes]
+        outcomes = [self._redacted(outcome) for outcome in outcomes]
         if outcomes:
             await self._store.settle(
                 [outcome.record for outcome in outcomes],
@@ -137,8 +140,7 @@ class RunLog:
             self._tell(_started(task, at))
 
     def note_retry(self, record: ExecutionRecord) -> None:
-        if self._redactor.is_needed:
-            record = self._redacted(Outcome(record=record)).record
+        record = self._redacted(Outcome(record=record)).record
         self._starting.pop(record.task, None)
         self._write(self._store.record(record))
         self._tell(TaskRetrying(record=record))
@@ -167,7 +169,7 @@ class RunLog:
                 "ended_at": now(),
                 "duration_ms": round(self._run.duration_ms + (time.monotonic() - self._started) * 1000, 3),
                 "counts": dict(self._counts),
-                "error": self._error and self._redactor.redact_text(self._error),
+                "error": self._error and self._redactor.redact_text(self._error, shapes=True),
             }
         )
         await self._store.save_run(self._run)
@@ -212,16 +214,23 @@ class RunLog:
 
     def _redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without secrets: what is kept is what is passed on."""
-        record, artifacts = outcome.record, []
-        for artifact in outcome.artifacts:
-            data = self._redactor.redact_bytes(artifact.data)
-            artifacts.append(artifact if data == artifact.data else artifact.with_data(data))
+        record, artifacts = outcome.record, outcome.artifacts
+        if record.error is None and not self._redactor.has_values:
+            return outcome
         if record.error is not None:
             record = record.model_copy(update={"error": self._redacted_error(record.error)})
-        return Outcome(record=record, artifacts=tuple(artifacts))
+        if self._redactor.has_values:
+            artifacts = tuple(self._redacted_artifact(artifact) for artifact in artifacts)
+        return Outcome(record=record, artifacts=artifacts)
+
+    def _redacted_artifact(self, artifact: Artifact) -> Artifact:
+        data = self._redactor.redact_bytes(artifact.data)
+        return artifact if data == artifact.data else artifact.with_data(data)
 
     def _redacted_error(self, error: ErrorInfo) -> ErrorInfo:
-        cut = self._redactor.redact_text
+        def cut(text: str) -> str:
+            return self._redactor.redact_text(text, shapes=True)
+
         return error.model_copy(
             update={
                 "message": cut(error.message),

@@ -2,39 +2,20 @@
 
 import asyncio
 import hashlib
-import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from binex import __version__
 from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError
-from binex.graph.dag import DAG
-from binex.graph.reference import Source
-from binex.loader import load_source, locate_faults, missing_environment
+from binex.loader import load_source
+from binex.loader.places import locate_faults
 from binex.models.limits import Limits
 from binex.models.run import Versions
-from binex.models.workflow import Isolation, WorkflowSource, WorkflowSpec
-from binex.tape.redaction import CUT, Redactor
-
-
-def uses_of(dag: DAG, source: WorkflowSource) -> list[NodeUse]:
-    """How the nodes of a workflow use their agents."""
-    folder = Path(source.folder)
-    return [
-        NodeUse(
-            node_id=node.id,
-            agent=node.spec.agent,
-            folder=folder,
-            inputs=dag.input_names(node.id),
-            config=node.spec.config,
-            outputs=node.spec.outputs,
-            is_isolated=node.spec.isolation is Isolation.PROCESS,
-        )
-        for node in dag.nodes.values()
-    ]
+from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.tape.redaction import REDACTED, Redactor
 
 
 async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> None:
@@ -57,19 +38,6 @@ async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: Wo
                 ]
     if faults:
         raise locate_faults(source, faults)
-
-
-def environment_of(dag: DAG, source: WorkflowSource, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The values of every ``${env.*}`` and ``${secret.*}`` that the workflow uses.
-
-    Raises:
-        WorkflowError: a variable is not set; names it, its node and its place, and no value.
-    """
-    faults = missing_environment(dag, environ)
-    if faults:
-        raise locate_faults(source, faults)
-    names = {reference.name for kind in (Source.ENV, Source.SECRET) for _, reference in dag.references(kind)}
-    return {name: environ[name] for name in sorted(names)}
 
 
 async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> Versions:
@@ -113,7 +81,7 @@ def restore_source(kept: WorkflowSource, redactor: Redactor, limits: Limits, reg
     Raises:
         InputError: keys were cut out, and the file is not what it was.
     """
-    if CUT not in kept.text:
+    if REDACTED not in kept.text:
         return load_source(kept, limits=limits, registry=registry)
     try:
         today = kept.model_copy(update={"text": Path(kept.file).read_text("utf-8")})

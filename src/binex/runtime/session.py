@@ -15,29 +15,29 @@ from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
 from binex.graph.scope import RunContext
-from binex.loader import load_workflow, resolve_variables
+from binex.loader import load_workflow
+from binex.loader.agents import node_uses
+from binex.loader.variables import resolve_environment, resolve_variables
 from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id, new_run_id
 from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
 from binex.models.task import Outcome, now
 from binex.models.workflow import WorkflowSource, WorkflowSpec
-from binex.runtime.dispatcher import Dispatcher
+from binex.runtime.dispatcher import GRACE_S, Dispatcher
 from binex.runtime.journal import Journal, Listener
 from binex.runtime.orchestrator import Orchestrator, RunPlan
 from binex.runtime.preparation import (
-    environment_of,
     hash_source,
     prepare_agents,
     redact_source,
     restore_source,
-    uses_of,
     versions_of,
 )
 from binex.runtime.replay import settled_outcomes
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
-from binex.tape.redaction import CUT, Redactor
+from binex.tape.redaction import REDACTED, Redactor
 
 CANCEL_WITHIN_S = 5.0
 
@@ -97,10 +97,15 @@ class Session:
         self.store = store
         self.directory = directory
         self._durability = durability
-        self._registry = registry
+        self.registry = registry
+        self.grace_s = GRACE_S
         self._limits = limits
         self._journal = Journal(store, listeners)
         self._running: set[Orchestrator] = set()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell *listener* everything from now on."""
+        self._journal.listen(listener)
 
     def load(self, workflow: Path | str) -> WorkflowSpec:
         """Read a workflow file.
@@ -108,7 +113,7 @@ class Session:
         Raises:
             WorkflowError: it is not usable; with all its faults.
         """
-        return load_workflow(workflow, limits=self._limits, registry=self._registry)
+        return load_workflow(workflow, limits=self._limits, registry=self.registry)
 
     async def run(
         self,
@@ -128,10 +133,10 @@ class Session:
         source = spec.source or _source_of(spec)
         dag = DAG.from_workflow(spec)
         variables = resolve_variables(spec, vars or {}, from_text=vars_are_text)
-        environment = environment_of(dag, source)
+        environment = resolve_environment(spec, dag, os.environ)
         redactor = Redactor(environment.values())
-        uses = uses_of(dag, source)
-        await prepare_agents(self._registry, uses, source)
+        uses = tuple(node_uses(spec, dag).values())
+        await prepare_agents(self.registry, uses, source)
         kept = redact_source(source, redactor)
         run = Run(
             id=new_run_id(),
@@ -139,9 +144,9 @@ class Session:
             workflow_hash=hash_source(kept),
             status=RunStatus.RUNNING,
             started_at=now(),
-            variables={name: redactor.redact_json(value) for name, value in variables.items()},
+            variables={name: redactor.redact_json(value, shapes=True) for name, value in variables.items()},
             durability=self._durability,
-            versions=await versions_of(self._registry, uses, source),
+            versions=await versions_of(self.registry, uses, source),
             node_count=len(spec.nodes),
         )
         context = RunContext(run.id, source.folder, variables, environment)
@@ -168,17 +173,17 @@ class Session:
         async with self.store.take_run(found.id) as lease:
             before = await self.store.get_run(found.id) or found
             kept = await self.store.get_source(before.workflow_hash)
-            spec = restore_source(kept, Redactor(()), self._limits, self._registry)
+            spec = restore_source(kept, Redactor(()), self._limits, self.registry)
             source = spec.source or kept
             dag = DAG.from_workflow(spec)
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
             if len({outcome.path for outcome in known.outcomes} & set(dag.nodes)) == len(dag.nodes):
                 return await self._nothing_to_do(before, dag, known.outcomes)
             variables = _with_secrets_given_again(before, vars or {})
-            environment = environment_of(dag, source)
-            uses = uses_of(dag, source)
-            await prepare_agents(self._registry, uses, source)
-            versions = await versions_of(self._registry, uses, source)
+            environment = resolve_environment(spec, dag, os.environ)
+            uses = tuple(node_uses(spec, dag).values())
+            await prepare_agents(self.registry, uses, source)
+            versions = await versions_of(self.registry, uses, source)
             self._compare_code(before, versions, strict=strict)
             after = before.model_copy(
                 update={
@@ -218,7 +223,7 @@ class Session:
             orchestrator.stop(RunStatus.INTERRUPTED)
 
     async def _execute(self, plan: RunPlan, known: Sequence[Outcome] = ()) -> RunSummary:
-        orchestrator = Orchestrator(Dispatcher(self._registry, limits=self._limits), self._journal)
+        orchestrator = Orchestrator(Dispatcher(self.registry, limits=self._limits, grace_s=self.grace_s), self._journal)
         self._running.add(orchestrator)
         try:
             summary = await orchestrator.run_workflow(plan, known=known)
@@ -271,7 +276,7 @@ def _source_of(spec: WorkflowSpec) -> WorkflowSource:
 
 def _with_secrets_given_again(run: Run, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     variables = {**run.variables, **given}
-    cut = sorted(name for name, value in variables.items() if CUT in as_text(value))
+    cut = sorted(name for name, value in variables.items() if REDACTED in as_text(value))
     if cut:
         raise InputError(
             f"the value of '{cut[0]}' looked like a secret and was not kept", fix=f"give it again: --var {cut[0]}=…"

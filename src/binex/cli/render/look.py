@@ -4,9 +4,6 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self, TextIO
 
-from binex.models.run import RunStatus
-from binex.models.task import TaskStatus
-
 _SGR: Final = {
     "good": "32",
     "bad": "31",
@@ -24,7 +21,7 @@ _MARKS: Final = {
     "cancelled": ("■", "#", "warn"),
     "interrupted": ("‖", "!", "warn"),
     "over_budget": ("■", "#", "bad"),
-    "skipped": ("–", "-", "faint"),
+    "skipped": ("○", "-", "faint"),
     "running": ("▸", ">", "busy"),
     "ready": ("·", ".", "faint"),
     "waiting": ("·", ".", "faint"),
@@ -59,9 +56,9 @@ class Look:
         code = _SGR[style]
         return f"\x1b[{code}m{text}\x1b[0m" if self.has_colour and code and text else text
 
-    def mark(self, status: RunStatus | TaskStatus) -> str:
+    def mark(self, status: str) -> str:
         """The sign of a status, in its colour."""
-        sign, plain, style = _MARKS[status.value]
+        sign, plain, style = _MARKS[status]
         return self.paint(sign if self.has_unicode else plain, style)
 
     def glyph(self, sign: str, plain: str) -> str:
@@ -69,14 +66,14 @@ class Look:
         return sign if self.has_unicode else plain
 
 
-def style_of(status: RunStatus | TaskStatus) -> str:
+def style_of(status: str) -> str:
     """The style in which a status is shown."""
-    return _MARKS[status.value][2]
+    return _MARKS[status][2]
 
 
-def words_of(status: RunStatus | TaskStatus) -> str:
+def words_of(status: str) -> str:
     """A status in words."""
-    return status.value.replace("_", " ")
+    return status.replace("_", " ")
 
 
 def _is_terminal(stream: TextIO) -> bool:

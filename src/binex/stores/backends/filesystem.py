@@ -11,13 +11,13 @@ columns of the database.
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from binex.errors import DamagedDataError, InputError, StoreError
-from binex.models.task import Artifact
+from binex.models.task import Artifact, ArtifactInfo
 from binex.stores.backends.failures import os_failure, shown
 
 DATABASE: Final = "binex.db"
@@ -116,8 +116,7 @@ def remove_dead_temporaries(folder: Path) -> None:
         for entry in entries:
             parts = entry.name.split("-")
             if parts[0] == ".tmp" and len(parts) > 1 and parts[1].isdigit() and not _is_alive(int(parts[1])):
-                with suppress(FileNotFoundError):
-                    os.unlink(entry.path)
+                Path(entry.path).unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
@@ -154,9 +153,14 @@ def artifact_path(folder: Path, run_id: str, artifact_id: str) -> Path:
     return folder / ARTIFACTS / run_id / file_name(artifact_id)
 
 
-def file_bytes(artifact: Artifact) -> bytes:
+def file_head(artifact: ArtifactInfo) -> bytes:
+    """What an artifact's file holds before the content; after that comes a closing brace."""
+    return artifact.model_dump_json().encode()[:-1] + _MARK
+
+
+def file_bytes(artifact: ArtifactInfo, content: bytes) -> bytes:
     """What an artifact's file holds. The content is not encoded again: its bytes stand there as they are."""
-    return b"".join((artifact.model_dump_json().encode()[:-1], _MARK, artifact.data, b"}"))
+    return b"".join((file_head(artifact), content, b"}"))
 
 
 def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
@@ -197,12 +201,11 @@ def write_large(folder: Path, artifact: Artifact, *, is_synced: bool, number: in
     """
     path = artifact_path(folder, artifact.run_id, artifact.id)
     temporary = folder / TEMPORARY / temporary_name(f"large-{number}")
-    head = artifact.model_dump_json().encode()[:-1] + _MARK
     try:
         try:
             file = create_private_file(temporary)
             try:
-                for part in (head, artifact.data, b"}"):
+                for part in (file_head(artifact), artifact.data, b"}"):
                     write_all(file, part)
                 if is_synced:
                     os.fsync(file)
@@ -232,27 +235,33 @@ def write_all(file: int, data: bytes) -> None:
 # --- the mirror ---------------------------------------------------------------------------------------------
 
 
+class MirrorFile(NamedTuple):
+    """A file to be written."""
+
+    run_id: str
+    name: str
+    data: bytes
+
+
 class Mirror:
     """Writes the files of small artifacts, right after the commit that holds their content.
 
     Files are written unsynced: until they are confirmed, the database has the content as well.
-    ``on_failure`` is told what went wrong, once; nothing is written after that.
     """
 
-    def __init__(self, folder: Path, on_failure: Callable[[StoreError], None]) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._on_failure = on_failure
-        self._staged: list[Artifact] = []
-        self._waiting: list[Artifact] = []
+        self._staged: list[MirrorFile] = []
+        self._waiting: list[MirrorFile] = []
         self._folders: dict[str, int] = {}
         self._temporary_folder: int | None = None
         self._temporary = temporary_name(f"mirror-{id(self):x}")
         self._needs_mode: bool | None = None
         self.failure: StoreError | None = None
 
-    def stage(self, artifact: Artifact) -> None:
-        """Note an artifact whose content is part of the transaction being made."""
-        self._staged.append(artifact)
+    def stage(self, file: MirrorFile) -> None:
+        """Note the file of an artifact whose content is part of the transaction being made."""
+        self._staged.append(file)
 
     def forget_staged(self) -> None:
         """The transaction was rolled back."""
@@ -267,22 +276,21 @@ class Mirror:
         self._staged.clear()
         return was_idle
 
-    def write_some(self) -> bool:
-        """Write the next few files. Whether there are more."""
+    @property
+    def is_done(self) -> bool:
+        """Whether no file is waiting to be written."""
+        return not self._waiting
+
+    def write_some(self) -> None:
+        """Write the next few files; ``failure`` says if one could not be."""
         some, self._waiting = self._waiting[:_CHUNK], self._waiting[_CHUNK:]
-        self._write(some)
-        return bool(self._waiting)
-
-    def write_rest(self) -> None:
-        """Write every file that is waiting.
-
-        Raises:
-            StoreError: one could not be written, now or earlier.
-        """
-        some, self._waiting = self._waiting, []
-        self._write(some)
-        if self.failure is not None:
-            raise self.failure
+        for file in some:
+            try:
+                self.write(file)
+            except OSError as error:
+                self._waiting.clear()
+                self.failure = os_failure("write", self._folder / ARTIFACTS / file.run_id / file.name, error)
+                return
 
     def close(self) -> None:
         for folder in self._folders.values():
@@ -292,43 +300,30 @@ class Mirror:
             os.close(self._temporary_folder)
             self._temporary_folder = None
 
-    def _write(self, artifacts: list[Artifact]) -> None:
-        if self.failure is not None:
-            return
-        for artifact in artifacts:
-            try:
-                self.write(artifact)
-            except OSError as error:
-                self._waiting.clear()
-                path = artifact_path(self._folder, artifact.run_id, artifact.id)
-                self.failure = os_failure("write", path, error)
-                self._on_failure(self.failure)
-                return
-
-    def write(self, artifact: Artifact) -> None:
+    def write(self, file: MirrorFile) -> None:
         """Write one file: a temporary name, then a rename, so that nobody sees half of it.
 
         Raises:
             OSError: it cannot be written.
         """
-        target = self._folder_of(artifact.run_id)
+        target = self._folder_of(file.run_id)
         if self._temporary_folder is None:
             self._temporary_folder = os.open(self._folder / TEMPORARY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         name = self._temporary
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(name, flags, 0o600, dir_fd=self._temporary_folder)
+        handle = os.open(name, flags, 0o600, dir_fd=self._temporary_folder)
         try:
             if self._needs_mode is None:  # an odd umask takes even the owner's rights
-                self._needs_mode = stat.S_IMODE(os.fstat(file).st_mode) != 0o600
+                self._needs_mode = stat.S_IMODE(os.fstat(handle).st_mode) != 0o600
             if self._needs_mode:
-                os.fchmod(file, 0o600)
-            write_all(file, file_bytes(artifact))
+                os.fchmod(handle, 0o600)
+            write_all(handle, file.data)
         except OSError:
             os.unlink(name, dir_fd=self._temporary_folder)
             raise
         finally:
-            os.close(file)
-        os.rename(name, file_name(artifact.id), src_dir_fd=self._temporary_folder, dst_dir_fd=target)
+            os.close(handle)
+        os.rename(name, file.name, src_dir_fd=self._temporary_folder, dst_dir_fd=target)
 
     def _folder_of(self, run_id: str) -> int:
         folder = self._folders.get(run_id)

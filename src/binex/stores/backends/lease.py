@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -173,7 +174,7 @@ def request_cancel(folder: Path, run_id: str, epoch: int) -> bool:
 def live_owners(folder: Path) -> Iterator[Owner]:
     """Every run of the store that a live process executes."""
     try:
-        names = sorted(os.listdir(folder / LOCKS))
+        names = sorted(path.name for path in (folder / LOCKS).iterdir())
     except FileNotFoundError:
         return
     for name in names:
@@ -202,17 +203,18 @@ def _is_stopped_or_gone(about: dict[str, object]) -> bool:
     take over from: whatever they write afterwards has an old epoch. In doubt, it is alive.
     """
     pid = about.get("pid")
-    if not isinstance(pid, int) or about.get("namespace") != _pid_namespace() or about.get("boot_id") != _boot_id():
+    here = {"boot_id": _boot_id(), "namespace": _pid_namespace()}
+    if not isinstance(pid, int) or here["boot_id"] is None or here.items() - about.items():
         return False
-    if _boot_id() is None:  # no /proc
-        return False
-    try:
-        state, started = _process_state(pid)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return state in "TtZX" or started != about.get("process")
+    for _ in range(4):
+        try:
+            state, started = _process_state(pid)
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)
+        if state != "t" or started != about.get("process"):
+            return state in "TZX" or started != about.get("process")
+        time.sleep(0.01)  # tracers stop a process for moments; only one that stays stopped counts
+    return True
 
 
 def _process_state(pid: int) -> tuple[str, int]:

@@ -61,6 +61,7 @@ MIGRATIONS: Final = (
         place TEXT NOT NULL,
         is_confirmed INTEGER NOT NULL,
         size INTEGER NOT NULL,
+        file_size INTEGER NOT NULL,
         sha256 BLOB NOT NULL,
         doc TEXT NOT NULL,
         content BLOB,

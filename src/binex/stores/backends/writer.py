@@ -77,8 +77,7 @@ class Writer:
         Raises:
             StoreError: an earlier write failed.
         """
-        if self._failure is not None:
-            raise self._failed_before(self._failure)
+        self.require_usable()
         loop = asyncio.get_running_loop()
         result: asyncio.Future[object] = loop.create_future()
         self._parts.append(_Part(apply, lease, result))
@@ -92,7 +91,26 @@ class Writer:
         self._failure = self._failure or error
         parts, self._parts = self._parts, []
         for part in parts:
-            part.fail(self._failed_before(self._failure))
+            part.fail(_again(self._failure))
+
+    def require_usable(self) -> None:
+        """Raise StoreError where an earlier write failed."""
+        if self._failure is not None:
+            raise _again(self._failure)
+
+    async def finish(self) -> None:
+        """Return when everything is written, the files included.
+
+        Raises:
+            StoreError: an earlier write failed, or one that was waiting does.
+        """
+        if self._parts:
+            await self.submit(lambda _: None)
+        while not self._mirror.is_done:
+            self._mirror.write_some()
+            await asyncio.sleep(0)
+        if self._mirror.failure is not None:
+            raise _again(self._mirror.failure)
 
     def close(self) -> None:
         """Commit what is still waiting, as far as that can be done at once."""
@@ -102,7 +120,8 @@ class Writer:
 
     def _flush(self) -> None:
         self._is_scheduled = False
-        parts, self._parts = self._parts, []
+        # Who was cancelled before the commit asked for nothing.
+        parts, self._parts = [part for part in self._parts if not part.result.cancelled()], []
         if not parts:
             return
         try:
@@ -129,7 +148,10 @@ class Writer:
                 asyncio.get_running_loop().call_soon(self._write_files)
 
     def _write_files(self) -> None:
-        if self._mirror.write_some():
+        self._mirror.write_some()
+        if self._mirror.failure is not None:
+            self.fail(self._mirror.failure)
+        elif not self._mirror.is_done:
             asyncio.get_running_loop().call_soon(self._write_files)
 
     def _commit(self, parts: list[_Part]) -> None:
@@ -215,9 +237,6 @@ class Writer:
         self._is_scheduled = True
         loop.call_later(self._wait.next_pause_s(), self._flush)
 
-    def _failed_before(self, failure: StoreError) -> StoreError:
-        return type(failure)(failure.message, fix=failure.fix)
-
 
 class _Wait:
     """A wait for another process's lock."""
@@ -231,3 +250,8 @@ class _Wait:
     def next_pause_s(self) -> float:
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         return self._pause_s * random.uniform(0.5, 1.0)
+
+
+def _again(failure: StoreError) -> StoreError:
+    """The same error for another caller: one exception object must not be raised in two places."""
+    return type(failure)(failure.message, fix=failure.fix)

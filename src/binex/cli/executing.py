@@ -1,0 +1,181 @@
+"""Executing a run in front of somebody: progress, signals, results, and how it went."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final, Protocol, Self, TextIO
+
+from binex.cli.limits import read_limits
+from binex.cli.options import ExecutionOptions
+from binex.cli.reading import json_of
+from binex.cli.render.look import Look
+from binex.cli.render.progress import PlainProgress, Silence
+from binex.cli.render.results import ending, results
+from binex.cli.streams import results_apart, write_note, write_result
+from binex.models.event import Event, RunStarted
+from binex.models.limits import Limits
+from binex.models.run import Durability, RunStatus, RunSummary
+from binex.runtime.session import Session, open_session
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_EXIT_CODES: Final = {
+    RunStatus.COMPLETED: 0,
+    RunStatus.FAILED: 1,
+    RunStatus.CANCELLED: 1,
+    RunStatus.OVER_BUDGET: 1,
+    RunStatus.INTERRUPTED: 130,
+    RunStatus.WAITING: 75,
+}
+_SHOW_CURSOR: Final = b"\x1b[?25h"
+
+
+class Progress(Protocol):
+    """A listener that can also be told something that is no event."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def say(self, message: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a run is to be executed and shown."""
+
+    directory: Path | None = None
+    durability: Durability = Durability.FULL
+    limits: Limits = field(default_factory=Limits)
+    is_quiet: bool = False
+    as_json: bool = False
+    end: Callable[[RunSummary, Look, Path | None], str] = ending
+    """Says how it went."""
+
+    @classmethod
+    def of(cls, options: ExecutionOptions, end: Callable[[RunSummary, Look, Path | None], str] = ending) -> Self:
+        """What was asked for on the command line.
+
+        Raises:
+            InputError: a limit does not exist, or cannot be that.
+        """
+        return cls(
+            directory=options.directory,
+            durability=Durability(options.durability),
+            limits=read_limits(options.limits),
+            is_quiet=options.is_quiet,
+            as_json=options.as_json,
+            end=end,
+        )
+
+    def execute(self, work: Callable[[Session], Awaitable[RunSummary]]) -> int:
+        """Do *work*, print what it made on stdout and everything else on stderr, and return the exit code."""
+        stop = _Stop()
+        with results_apart() as stream:
+            with stop.on_signals():
+                summary = asyncio.run(self._run(work, stop))
+            if summary is None:
+                return stop.exit_code
+            self._print(summary, stream)
+        if summary.status is RunStatus.INTERRUPTED:
+            return stop.exit_code
+        return _EXIT_CODES.get(summary.status, 1)
+
+    async def _run(self, work: Callable[[Session], Awaitable[RunSummary]], stop: "_Stop") -> RunSummary | None:
+        with self._progress() as progress:
+            async with open_session(
+                self.directory,
+                durability=self.durability,
+                limits=self.limits,
+                listeners=(progress, stop.note_start),
+            ) as session:
+                doing = asyncio.ensure_future(work(session))
+                stop.listen(doing, session.interrupt, progress.say)
+                try:
+                    return await doing
+                except asyncio.CancelledError:
+                    if stop.received is None:
+                        raise
+                    return None  # told to stop before the run began
+
+    def _progress(self) -> AbstractContextManager[Progress]:
+        if self.is_quiet:
+            return nullcontext(Silence(write_note))
+        look = Look.of(sys.stderr)
+        if not look.is_terminal or os.environ.get("TERM") == "dumb":
+            return nullcontext(PlainProgress(write_note, look))
+        from binex.cli.render.live import live_progress
+
+        return live_progress(look)
+
+    def _print(self, summary: RunSummary, stream: TextIO) -> None:
+        if not self.is_quiet or summary.status is not RunStatus.COMPLETED:
+            write_note(self.end(summary, Look.of(sys.stderr), self.directory))
+        if self.as_json:
+            write_result(json_of(summary), stream)
+        elif text := results(summary, Look.of(stream)):
+            write_result(text, stream)
+
+
+class _Stop:
+    """Turns the first signal into the end of the run, and the second into the end of the process."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._has_started = False
+        self._stop: Callable[[], object] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + (self.received or signal.SIGINT)
+
+    def note_start(self, event: Event) -> None:
+        """A listener: from the start of the run on it can be told to stop; before, everything can be dropped."""
+        if isinstance(event, RunStarted):
+            self._has_started = True
+
+    def listen(
+        self, doing: "asyncio.Future[RunSummary]", interrupt: Callable[[], None], say: Callable[[str], None]
+    ) -> None:
+        """Know what to stop from now on."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if self._has_started:
+                say("stopping; Ctrl-C again to leave at once")
+                interrupt()
+            else:
+                doing.cancel()
+
+        self._stop = lambda: loop.call_soon_threadsafe(stop)
+        if self.received is not None:
+            stop()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Hear signals in the block; one that was ignored before, as under nohup, stays ignored."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._receive)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None:
+            if sys.stderr.isatty():
+                os.write(2, _SHOW_CURSOR)
+            os._exit(128 + number)
+        self.received = signal.Signals(number)
+        if self._stop is not None:
+            self._stop()

@@ -1,0 +1,165 @@
+"""Progress on a terminal: what settled scrolls by above, what runs now and the counts stay below."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from binex.cli.render.look import Look
+from binex.cli.render.progress import how_it_ended, opening_line
+from binex.cli.render.text import clip, escape, pad, width_of
+from binex.cli.render.units import count, duration
+from binex.models.event import (
+    Event,
+    FanOutStarted,
+    Notice,
+    RunEnded,
+    RunStarted,
+    TaskRetrying,
+    TaskSettled,
+    TaskStarted,
+)
+from binex.models.names import item_of, node_of
+from binex.models.task import ExecutionRecord, TaskStatus
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_RUNNING_SHOWN = 8
+_SCROLLING_NODES = 60
+"""With more nodes than this only what went wrong scrolls by."""
+_FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT, TaskStatus.CANCELLED)
+_STYLES = {"good": "green", "bad": "red", "warn": "yellow", "faint": "dim", "busy": "cyan"}
+
+
+class LiveProgress:
+    """A listener with a picture of the run that is drawn anew several times a second."""
+
+    def __init__(self, console: Console, look: Look) -> None:
+        self._console = console
+        self._look = look
+        self._lock = threading.Lock()  # the picture is drawn in a thread of its own
+        self._started = time.monotonic()
+        self._running: dict[str, tuple[float, int]] = {}
+        self._items: dict[str, list[int]] = {}
+        self._counts: Counter[TaskStatus] = Counter()
+        self._nodes = 0
+        self._settled_nodes = 0
+        self._began: dict[str, float] = {}
+        self._message = ""
+        self._is_over = False
+
+    def __call__(self, event: Event) -> None:
+        line: Text | None = None
+        with self._lock:
+            match event:
+                case RunStarted():
+                    self._nodes = event.node_count
+                    self._counts.update(event.run.counts if event.reused else {})
+                    line = Text(opening_line(event), style="dim")
+                case FanOutStarted():
+                    self._items[event.task] = [0, event.item_count]
+                case TaskStarted():
+                    moment = time.monotonic()
+                    self._running[event.task] = (moment, event.attempt)
+                    self._began.setdefault(node_of(event.task), moment)
+                case TaskRetrying():
+                    self._running.pop(event.record.task, None)
+                    line = self._line(event.record, "↻" if self._look.has_unicode else "~", "yellow")
+                case TaskSettled():
+                    line = self._settle(event.record)
+                case Notice():
+                    line = Text(f"note: {escape(event.message)}", style="yellow")
+                case RunEnded():
+                    self._is_over = True
+        if line is not None:
+            self._console.print(line, highlight=False)
+
+    def say(self, message: str) -> None:
+        """Tell something that is no event; it stays below."""
+        with self._lock:
+            self._message = message
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        with self._lock:
+            if self._is_over or not self._nodes:
+                return
+            yield from self._picture(options.max_width)
+
+    def _picture(self, width: int) -> Iterator[Text]:
+        moment = time.monotonic()
+        spinner = _SPINNER[int(moment * 10) % len(_SPINNER)] if self._look.has_unicode else "|/-\\"[int(moment * 8) % 4]
+        rows = self._running_rows(moment)
+        for name, detail in rows[:_RUNNING_SHOWN]:
+            room = width - 3 - width_of(detail)
+            title = pad(clip(name, room - 2), min(room - 2, 40))
+            yield Text.assemble((spinner, "cyan"), f" {title} ", (detail, "dim"), no_wrap=True)
+        if len(rows) > _RUNNING_SHOWN:
+            yield Text(f"  and {len(rows) - _RUNNING_SHOWN:,} more running", style="dim", no_wrap=True)
+        parts = [f"{self._settled_nodes}/{self._nodes} nodes"]
+        if self._items:
+            parts.append(f"{sum(self._counts.values()):,} tasks")
+        for status, word in ((TaskStatus.FAILED, "failed"), (TaskStatus.TIMED_OUT, "timed out")):
+            if self._counts[status]:
+                parts.append(f"{self._counts[status]:,} {word}")
+        parts.append(duration((moment - self._started) * 1000))
+        joint = " · " if self._look.has_unicode else ", "
+        text = clip("  " + joint.join(parts), width)
+        yield Text(text, style="bold", no_wrap=True)
+        if self._message:
+            yield Text(clip(self._message, width), style="yellow", no_wrap=True)
+
+    def _running_rows(self, moment: float) -> list[tuple[str, str]]:
+        """What runs, the oldest first; items of one node share a row."""
+        rows: dict[str, tuple[str, str]] = {}
+        for task, (since, attempt) in self._running.items():
+            node = node_of(task)
+            elapsed = duration((moment - since) * 1000)
+            if node == task:
+                again = f"attempt {attempt}, " if attempt > 1 else ""
+                rows[task] = (escape(task), again + elapsed)
+            elif node not in rows:
+                done, total = self._items.get(node, [0, 0])
+                elapsed = duration((moment - self._began.get(node, since)) * 1000)
+                rows[node] = (escape(node), f"{done:,}/{total:,} items, {elapsed}")
+        return list(rows.values())
+
+    def _settle(self, record: ExecutionRecord) -> Text | None:
+        self._running.pop(record.task, None)
+        if not record.is_final:
+            return None
+        self._counts[record.status] += 1
+        if item_of(record.task) is not None:
+            progress = self._items.get(node_of(record.task))
+            if progress is not None:
+                progress[0] += 1
+            return self._line(record) if record.status in _FAILED and record.error else None
+        self._settled_nodes += 1
+        if self._nodes > _SCROLLING_NODES and record.status not in _FAILED:
+            return None
+        return self._line(record)
+
+    def _line(self, record: ExecutionRecord, mark: str = "", style: str = "") -> Text:
+        mark = mark or Look(has_unicode=self._look.has_unicode).mark(record.status)
+        style = style or {"completed": "green", "skipped": "dim"}.get(record.status.value, "red")
+        ended = how_it_ended(record)
+        items = self._items.get(record.task)
+        if record.status is TaskStatus.COMPLETED:
+            took = record.duration_ms
+            if items is not None:
+                took = (time.monotonic() - self._began.get(record.task, time.monotonic())) * 1000
+            ended = (f"{count(items[1], 'item')}, " if items is not None else "") + duration(took)
+        return Text.assemble((mark, style), f" {escape(record.task)}  ", (ended, "dim" if style != "red" else "red"))
+
+
+@contextmanager
+def live_progress(look: Look) -> Iterator[LiveProgress]:
+    """The picture on stderr, until the block ends; what others print meanwhile appears above it."""
+    console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    progress = LiveProgress(console, look)
+    with Live(progress, console=console, refresh_per_second=10, transient=True, redirect_stdout=True):
+        yield progress

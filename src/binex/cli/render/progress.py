@@ -1,0 +1,79 @@
+"""Progress where nobody watches a screen: a line an event, on stderr."""
+
+import time
+from collections.abc import Callable
+
+from binex.cli.render.look import Look, words_of
+from binex.cli.render.text import escape, first_line
+from binex.cli.render.units import count, duration
+from binex.models.event import Event, FanOutStarted, Notice, RunStarted, TaskRetrying, TaskSettled, TaskStarted
+from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
+
+
+class PlainProgress:
+    """A listener that writes lines such as ``  0.31 s  search[3]  completed in 12 ms``."""
+
+    def __init__(self, write: Callable[[str], None], look: Look) -> None:
+        self._write = write
+        self._look = look
+        self._started = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._write(opening_line(event))
+            case TaskStarted():
+                again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+                self._line(event.task, f"started{again}")
+            case FanOutStarted():
+                self._line(event.task, f"has {count(event.item_count, 'item')}")
+            case TaskRetrying() | TaskSettled():
+                self._line(event.record.task, how_it_ended(event.record))
+            case Notice():
+                self._write(f"note: {escape(event.message)}")
+            case _:
+                pass
+
+    def say(self, message: str) -> None:
+        """Tell something that is no event."""
+        self._write(message)
+
+    def _line(self, task: str, text: str) -> None:
+        elapsed = time.monotonic() - self._started
+        self._write(f"{elapsed:8.2f} s  {escape(task)}  {text}")
+
+
+class Silence:
+    """A listener that only passes on what a person should know."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self._write(f"note: {escape(event.message)}")
+
+    def say(self, message: str) -> None:
+        """Tell something that is no event."""
+        self._write(message)
+
+
+def opening_line(event: RunStarted) -> str:
+    """``run 1k3x2yz of digest: 10 nodes``."""
+    reused = f", {count(event.reused, 'task')} already settled" if event.reused else ""
+    return f"run {event.run.id} of {escape(event.run.workflow)}: {count(event.node_count, 'node')}{reused}"
+
+
+def how_it_ended(record: ExecutionRecord) -> str:
+    """How an attempt ended, in one line."""
+    said = words_of(record.status)
+    if record.skip_reason is SkipReason.BLOCKED:
+        return f"{said}: '{escape(record.blocked_by or '?')}' failed"
+    if record.skip_reason is SkipReason.WHEN:
+        return f"{said}: its condition is false"
+    took = f" in {duration(record.duration_ms)}" if record.started_at is not None else ""
+    if record.status is TaskStatus.COMPLETED or record.error is None:
+        return said + took
+    again = "" if record.retry_in_ms is None else f"; again in {duration(record.retry_in_ms)}"
+    kind = f"{escape(record.error.type)}: " if record.error.traceback else ""
+    return f"{said}{took}: {kind}{first_line(record.error.message)}{again}"

@@ -1,0 +1,104 @@
+"""What a run made, and how it went, in the end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from binex.analysis.debug import next_steps
+from binex.cli.options import typed
+from binex.cli.render.look import Look, style_of, words_of
+from binex.cli.render.run_list import counts
+from binex.cli.render.text import clip, escape, first_line, pretty_json, width_of
+from binex.cli.render.units import count, duration
+from binex.models.run import RunStatus, RunSummary, TaskFailure
+
+_FAILURES_SHOWN = 10
+_BLOCKED_SHOWN = 6
+
+
+def results(summary: RunSummary, look: Look) -> str:
+    """What the last nodes made: the content alone where there is one, else each under its name."""
+    named = [
+        (node_id if output == "output" else f"{node_id}.{output}", content)
+        for node_id, outputs in summary.outputs.items()
+        for output, content in outputs.items()
+    ]
+    if len(named) == 1:
+        return content_text(named[0][1])
+    return "\n\n".join(f"{_heading(name, look)}\n{content_text(content)}".rstrip("\n") for name, content in named)
+
+
+def content_text(content: JsonValue) -> str:
+    """Text as it is, anything else as indented JSON; nothing that a terminal would obey."""
+    return escape(content, is_block=True) if isinstance(content, str) else pretty_json(content)
+
+
+def ending(summary: RunSummary, look: Look, directory: Path | None) -> str:
+    """How the run went: what failed and why, what that blocked, what to type next, and a line that sums it up."""
+    lines = failures(summary.failures, look)
+    run = summary.run
+    if run.error and run.status is not RunStatus.COMPLETED:
+        lines.append(f"{look.mark(run.status)} {escape(run.error)}")
+    lines.append(closing_line(summary, look))
+    if run.status is not RunStatus.COMPLETED:
+        steps = [(f"debug {run.id}", "shows everything about it")]
+        steps += [(step.command, step.purpose) for step in next_steps(run, summary.failures)]
+        lines += commands(steps, look, directory)
+    return "\n".join(lines)
+
+
+def closing_line(summary: RunSummary, look: Look) -> str:
+    """``run 1k3x2yz completed in 1.2 s: 12 completed``."""
+    run = summary.run
+    status = look.paint(words_of(run.status), style_of(run.status))
+    reused = f" ({summary.reused:,} already were)" if summary.reused else ""
+    return f"run {look.paint(run.id, 'strong')} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}"
+
+
+def commands(steps: Sequence[tuple[str, str]], look: Look, directory: Path | None) -> list[str]:
+    """What to type next, each with what it does."""
+    typed_steps = [(typed(command, directory), purpose) for command, purpose in steps]
+    width = max((width_of(command) for command, _ in typed_steps), default=0)
+    lines = []
+    for command, purpose in typed_steps:
+        blanks = " " * (width - width_of(command))
+        fits = not look.is_terminal or 2 + width + 3 + width_of(purpose) <= look.width
+        tail = blanks + "   " + look.paint(purpose, "faint") if fits else ""
+        lines.append(f"  {look.paint(command, 'strong')}{tail}")
+    return lines
+
+
+def failures(failed: Sequence[TaskFailure], look: Look) -> list[str]:
+    """Which tasks failed, why, and what they blocked."""
+    lines: list[str] = []
+    for failure in failed[:_FAILURES_SHOWN]:
+        tries = f" after {count(failure.attempts, 'attempt')}" if failure.attempts > 1 else ""
+        name = look.paint(escape(failure.task), "strong")
+        lines.append(f"{look.mark(failure.status)} {name} {words_of(failure.status)}{tries}")
+        room = look.width - 4 if look.is_terminal else 400
+        said = escape(failure.error.message) if "\n" not in failure.error.message else first_line(failure.error.message)
+        lines.append("    " + clip(f"{_kind_of(failure)}{said}", room, ellipsis=look.glyph("…", "~")))
+        if failure.error.fix:
+            lines.append(f"    {look.paint('fix:', 'strong')} {escape(failure.error.fix)}")
+        if failure.blocked:
+            lines.append("    " + look.paint(f"blocked: {names(failure.blocked)}", "faint"))
+    if len(failed) > _FAILURES_SHOWN:
+        lines.append(f"  and {len(failed) - _FAILURES_SHOWN:,} more failed")
+    return lines
+
+
+def names(paths: Sequence[str], shown: int = _BLOCKED_SHOWN) -> str:
+    """Some paths, and how many more there are."""
+    more = f" and {len(paths) - shown:,} more" if len(paths) > shown else ""
+    return ", ".join(escape(path) for path in paths[:shown]) + more
+
+
+def _kind_of(failure: TaskFailure) -> str:
+    """The class of an exception, where the message alone would not say what it is."""
+    return f"{escape(failure.error.type)}: " if failure.error.traceback else ""
+
+
+def _heading(name: str, look: Look) -> str:
+    rule = look.glyph("──", "--")
+    return look.paint(f"{rule} {escape(name)} {rule}", "strong")

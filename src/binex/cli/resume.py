@@ -1,0 +1,29 @@
+"""``binex resume``: go on with a run that stopped."""
+
+import click
+
+from binex.cli.options import ExecutionOptions, execution_options, run_argument
+
+
+@click.command("resume")
+@run_argument
+@click.option("--retry-failed", is_flag=True, help="Try failed tasks again, and what they blocked.")
+@click.option("--strict", is_flag=True, help="Refuse where the code of a local function has changed since.")
+@click.option("-v", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Give a secret again.")
+@execution_options
+def command(run: str, retry_failed: bool, strict: bool, variables: tuple[str, ...], options: ExecutionOptions) -> int:
+    """Go on with RUN (default: latest), with the workflow and the inputs that it was started with.
+
+    What has completed is not run again.
+    """
+    from binex.cli.executing import Execution
+    from binex.loader import parse_assignments
+    from binex.models.run import RunSummary
+    from binex.runtime.session import Session
+
+    given = parse_assignments(variables)
+
+    async def work(session: Session) -> RunSummary:
+        return await session.resume(run, retry_failed=retry_failed, strict=strict, vars=given)
+
+    return Execution.of(options).execute(work)

@@ -1,0 +1,165 @@
+"""What can be asked of a store on disk. Every answer is one consistent snapshot, whoever writes meanwhile."""
+
+import asyncio
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from binex.errors import DamagedDataError
+from binex.models.event import TaskStarted
+from binex.models.run import Run
+from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
+from binex.models.workflow import WorkflowSource
+from binex.stores.backends import rows
+from binex.stores.backends.failures import is_busy, sqlite_failure
+from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
+
+T = TypeVar("T")
+_READ_IN_THREAD_BYTES: Final = 1024 * 1024
+_LONGEST_PAUSE_S: Final = 0.05
+
+
+async def patiently(action: Callable[[], T], verb: str, path: Path, patience_s: float) -> T:
+    """Do *action*, again and again while another process is in the way, without holding up the loop.
+
+    Raises:
+        StoreError: it failed, or the other process was in the way for *patience_s*.
+    """
+    end = time.monotonic() + patience_s
+    pause_s = 0.001
+    while True:
+        try:
+            return action()
+        except sqlite3.Error as error:
+            if not is_busy(error) or time.monotonic() > end:
+                raise sqlite_failure(verb, path, error) from error
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+class SqliteReader:
+    """The reading half of a store on disk.
+
+    A row that cannot be read is an error for who asks for it by name; a listing leaves it out, and
+    ``on_notice`` hears of it.
+    """
+
+    def __init__(
+        self, folder: Path, connection: sqlite3.Connection, *, patience_s: float, on_notice: Callable[[str], None]
+    ) -> None:
+        self.folder = folder
+        self._database = folder / DATABASE
+        self._connection = connection
+        self._patience_s = patience_s
+        self._on_notice = on_notice
+
+    async def get_run(self, run_id: str) -> Run | None:
+        found = await self._read("SELECT id, workflow, status, doc FROM runs WHERE id = ?", run_id)
+        return rows.read_run(found[0]) if found else None
+
+    async def list_runs(
+        self, *, limit: int = 20, offset: int = 0, workflow: str | None = None, prefix: str = ""
+    ) -> list[Run]:
+        conditions, values = ["1"], []
+        if workflow is not None:
+            conditions.append("workflow = ?")
+            values.append(workflow)
+        if prefix:
+            # A range, because the index knows nothing of LIKE; no id has a character beyond "z".
+            conditions.append("id >= ? AND id < ?")
+            values += [prefix, f"{prefix}\U0010ffff"]
+        found = await self._read(
+            f"SELECT id, workflow, status, doc FROM runs WHERE {' AND '.join(conditions)}"
+            " ORDER BY seq DESC LIMIT ? OFFSET ?",
+            *values,
+            max(limit, 0),
+            max(offset, 0),
+        )
+        return self._readable(found, rows.read_run)
+
+    async def list_records(self, run_id: str) -> list[ExecutionRecord]:
+        found = await self._read(
+            "SELECT task, attempt, doc FROM records WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq",
+            run_id,
+        )
+        return self._readable(found, lambda row: rows.read_record(run_id, row))
+
+    async def list_artifacts(self, run_id: str) -> list[ArtifactInfo]:
+        found = await self._read(
+            "SELECT name, size, sha256, doc FROM artifacts WHERE run = (SELECT seq FROM runs WHERE id = ?)"
+            " ORDER BY seq",
+            run_id,
+        )
+        return self._readable(found, lambda row: rows.read_artifact(run_id, row))
+
+    async def list_running(self, run_id: str) -> list[TaskStarted]:
+        found = await self._read(
+            "SELECT task, attempt, doc FROM running AS one"
+            " WHERE run = (SELECT seq FROM runs WHERE id = ?)"
+            " AND NOT EXISTS (SELECT 1 FROM records WHERE run = one.run AND task = one.task"
+            " AND attempt >= one.attempt) ORDER BY seq",
+            run_id,
+        )
+        return self._readable(found, lambda row: rows.read_started(run_id, row))
+
+    async def get_source(self, workflow_hash: str) -> WorkflowSource:
+        found = await self._read("SELECT sha256, doc FROM workflows WHERE hash = ?", workflow_hash)
+        return rows.read_source(workflow_hash, found[0] if found else None)
+
+    async def get(self, artifact_id: str) -> Artifact | None:
+        run_id, _, name = artifact_id.partition("~")
+        found = await self._read(
+            "SELECT name, size, sha256, doc, content FROM artifacts"
+            " WHERE run = (SELECT seq FROM runs WHERE id = ?) AND name = ?",
+            run_id,
+            name,
+        )
+        if not found:
+            return None
+        *row, content = found[0]
+        info = rows.read_artifact(run_id, tuple(row))
+        if not (isinstance(content, bytes) and hashlib.sha256(content).hexdigest() == info.sha256):
+            # Confirmed, too large for the database, or damaged in it: the file has it.
+            path = artifact_path(self.folder, run_id, artifact_id)
+            arguments = (path, artifact_id, info.size, info.sha256)
+            if info.size > _READ_IN_THREAD_BYTES:
+                content = await asyncio.to_thread(read_content, *arguments)
+            else:
+                content = read_content(*arguments)
+        fields = {field: getattr(info, field) for field in ArtifactInfo.model_fields}
+        return Artifact.model_construct(**fields, data=content)
+
+    def _readable(self, found: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
+        result = []
+        for row in found:
+            try:
+                result.append(read(row))
+            except DamagedDataError as error:
+                self._on_notice(f"{error.message}; {error.fix}")
+        return result
+
+    async def _read(self, query: str, *values: str | int) -> list[Any]:
+        """All rows that answer a query.
+
+        Raises:
+            StoreError: the database cannot be read, or another process is in the way for too long.
+        """
+        return await patiently(lambda: self._rows(query, values), "read", self._database, self._patience_s)
+
+    def _rows(self, query: str, values: Sequence[str | int]) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have
+            return []
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) is not None:
+                raise
+        # Some text is not UTF-8. Read it in a form that its model refuses, so that it spoils one row only.
+        self._connection.text_factory = lambda data: data.decode(errors="surrogateescape")
+        try:
+            return self._connection.execute(query, values).fetchall()
+        finally:
+            self._connection.text_factory = str

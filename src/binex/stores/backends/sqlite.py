@@ -1,0 +1,432 @@
+"""The store on disk: a SQLite database in WAL mode, and one JSON file an artifact.
+
+What is settled is committed, together with everything else that was settled in the same turn of the event
+loop; artifact files follow the commit, or precede it where they are too large to stand in the database.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, cast
+
+from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreDamagedError, StoreError
+from binex.models.event import TaskStarted
+from binex.models.names import is_name
+from binex.models.run import Durability, Run
+from binex.models.task import Artifact, ExecutionRecord
+from binex.models.workflow import WorkflowSource
+from binex.stores.backends import rows, schema
+from binex.stores.backends.failures import DAMAGE_FIX, shown
+from binex.stores.backends.filesystem import (
+    ARTIFACTS,
+    DATABASE,
+    LOCKS,
+    Mirror,
+    MirrorFile,
+    file_head,
+    file_name,
+    prepare_folder,
+    remove_dead_temporaries,
+    reporting,
+    require_folder,
+)
+from binex.stores.backends.large import LargeFiles
+from binex.stores.backends.lease import RunLease, find_owner, remove_lock, request_cancel
+from binex.stores.backends.notes import Notes, ignore_failure
+from binex.stores.backends.reader import SqliteReader, patiently
+from binex.stores.backends.repair import Repair
+from binex.stores.backends.writer import Writer
+
+INLINE_BYTES: Final = 64 * 1024
+"""Contents up to this size ride in the same transaction as their record."""
+
+
+@asynccontextmanager
+async def open_sqlite_store(
+    folder: Path,
+    *,
+    durability: Durability = Durability.FULL,
+    read_only: bool = False,
+    on_notice: Callable[[str], None] = lambda _: None,
+    patience_s: float = 60.0,
+) -> AsyncIterator["SqliteStore"]:
+    """Open the store in *folder*, the ``.binex`` folder itself; make it where there is none.
+
+    With *read_only* nothing is made, upgraded or repaired. *on_notice* hears what a person should know: waiting
+    for another process, rows that cannot be read. *patience_s* is how long another process's lock is waited for.
+
+    Raises:
+        InputError: there is nothing to be read.
+        StoreError: the store cannot be opened, is damaged or was written by a newer Binex.
+    """
+    database = folder / DATABASE
+    if read_only:
+        connection = await patiently(lambda: _open_reading(database), "read", database, patience_s)
+    else:
+        prepare_folder(folder)
+        connection = await patiently(lambda: _open_writing(database, durability), "write", database, patience_s)
+    store = SqliteStore(folder, connection, durability=durability, patience_s=patience_s, on_notice=on_notice)
+    try:
+        if read_only:
+            store.refuse_writing()
+        else:
+            await store.tidy()
+        yield store
+        await store.flush()
+    finally:
+        store.close()
+
+
+def _open_reading(database: Path) -> sqlite3.Connection:
+    folder = database.parent
+    require_folder(folder, for_writing=False)
+    if not database.exists():
+        _refuse_missing_database(folder)
+        raise InputError(
+            f"no {DATABASE} in {shown(folder)}: nothing has been run here", fix="run a workflow first (binex run)"
+        )
+    version = schema.find_version(database)
+    schema.refuse_newer(database, version, len(schema.MIGRATIONS))
+    if version < len(schema.MIGRATIONS):
+        raise StoreError(
+            f"{shown(database)} was written by an older Binex (version {version}) and is not upgraded by looking at it",
+            fix="upgrade it, after a backup, with: binex doctor --repair",
+        )
+    return schema.connect_read_only(database)
+
+
+def _open_writing(database: Path, durability: Durability) -> sqlite3.Connection:
+    if not database.exists():
+        _refuse_missing_database(database.parent)
+        schema.create(database, durability)
+    version = schema.find_version(database)
+    schema.refuse_newer(database, version, len(schema.MIGRATIONS))
+    connection = schema.connect(database, durability)
+    try:
+        if version < len(schema.MIGRATIONS):
+            schema.migrate(connection, database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_missing_database(folder: Path) -> None:
+    if any((folder / ARTIFACTS).glob("*")):
+        raise StoreDamagedError(
+            f"store damaged: {shown(folder / DATABASE)} is gone, though there are artifacts beside it", fix=DAMAGE_FIX
+        )
+
+
+class SqliteStore(SqliteReader):
+    """A RunStore on disk. Opened by :func:`open_sqlite_store`; belongs to one event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        connection: sqlite3.Connection,
+        *,
+        durability: Durability,
+        patience_s: float,
+        on_notice: Callable[[str], None],
+    ) -> None:
+        super().__init__(folder, connection, patience_s=patience_s, on_notice=on_notice)
+        self.durability = durability
+        self._leases: dict[str, RunLease] = {}
+        self._mirror = Mirror(folder)
+        self._writer = Writer(
+            connection, self._database, mirror=self._mirror, patience_s=patience_s, on_notice=on_notice
+        )
+        self._large = LargeFiles(folder, is_synced=durability is Durability.FULL)
+        self._notes = Notes(self._writer, self._leases.get)
+
+    # --- outcomes -------------------------------------------------------------------------------------------
+
+    async def record(self, execution_record: ExecutionRecord) -> None:
+        await self.settle([execution_record])
+
+    async def store(self, artifact: Artifact) -> None:
+        await self.settle([], [artifact])
+
+    async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:
+        """Keep records and artifacts of one run; see the protocol.
+
+        Where every record was kept before, the artifacts are not looked at: the first outcome stays whole.
+        """
+        run_ids = {item.run_id for item in (*records, *artifacts)}
+        if not run_ids:
+            return
+        if len(run_ids) > 1:
+            raise ValueError(f"an outcome belongs to one run, not to {', '.join(sorted(run_ids))}")
+        (run_id,) = run_ids
+        large = [artifact for artifact in artifacts if len(artifact.data) > INLINE_BYTES]
+        if not large:
+            await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
+            return
+        async with self._large.alone(large):
+            self._writer.require_usable()
+            key = _key_of(self._connection, run_id)
+            for artifact in large:
+                if not _require_same(self._connection, key, artifact):
+                    await self._large.write(artifact)
+            await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
+
+    def _keeping(
+        self, run_id: str, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact]
+    ) -> Callable[[sqlite3.Connection], None]:
+        """What keeps an outcome as a part of a transaction; all that can be made ready before is."""
+        lease = self._leases.get(run_id)
+        kept_records = [(record.task, record.attempt, rows.record_doc(record)) for record in records]
+        kept_artifacts = [(artifact, *_artifact_row(artifact)) for artifact in artifacts]
+        noted = [(task, attempt) for task, attempt, _ in kept_records if self._notes.end((run_id, task, attempt))]
+
+        def keep(connection: sqlite3.Connection) -> None:
+            execute = connection.execute
+            key = _key_of(connection, run_id) if lease is None else lease.key
+            if lease is None:
+                execute("UPDATE runs SET is_confirmed = 0 WHERE seq = ? AND is_confirmed = 1", (key,))
+            is_new = not kept_records
+            for row in kept_records:
+                inserted = execute(
+                    "INSERT OR IGNORE INTO records (run, task, attempt, doc) VALUES (?, ?, ?, ?)", (key, *row)
+                )
+                is_new |= bool(inserted.rowcount) or _replace_unreadable(connection, key, run_id, row)
+            for attempt in noted:
+                execute("DELETE FROM running WHERE run = ? AND task = ? AND attempt = ?", (key, *attempt))
+            if not is_new:
+                return
+            for artifact, values, file in kept_artifacts:
+                inserted = execute(
+                    "INSERT OR IGNORE INTO artifacts"
+                    " (run, name, place, is_confirmed, size, file_size, sha256, doc, content)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key, *values),
+                )
+                if not inserted.rowcount:
+                    _require_same(connection, key, artifact)
+                elif file is not None:
+                    self._mirror.stage(file)
+
+        return keep
+
+    # --- runs -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def open_run(self, run: Run, source: WorkflowSource) -> AsyncIterator[RunLease]:
+        if not is_name(run.id):
+            raise StoreError(f"not a run id: {run.id!r:.80}")
+        row = (run.id, run.workflow, run.status, rows.run_doc(run))
+        snapshot = rows.source_row(run.workflow_hash, source)
+        lease: RunLease | None = None
+
+        def insert(connection: sqlite3.Connection) -> None:
+            nonlocal lease
+            inserted = connection.execute(
+                "INSERT OR IGNORE INTO runs (id, workflow, status, epoch, doc) VALUES (?, ?, ?, 1, ?)", row
+            )
+            if not inserted.rowcount:
+                raise StoreError(f"there is a run {run.id} already; the first one stays")
+            _keep_snapshot(connection, snapshot)
+            lease = lease or self._acquire(run.id, 1)
+            lease.key = cast(int, inserted.lastrowid)
+
+        try:
+            await self._writer.submit(insert)
+            assert lease is not None
+            async with self._holding(lease):
+                yield lease
+        finally:
+            if lease is not None:
+                lease.release()
+
+    @asynccontextmanager
+    async def take_run(self, run_id: str) -> AsyncIterator[RunLease]:
+        lease: RunLease | None = None
+
+        def take(connection: sqlite3.Connection) -> None:
+            nonlocal lease
+            row = connection.execute("SELECT seq, epoch FROM runs WHERE id = ?", (run_id,)).fetchone()
+            if row is None:
+                raise InputError(f"no run {run_id!r:.80} in {shown(self.folder)}", fix="list the runs with: binex runs")
+            key, epoch = row
+            with reporting("read", self.folder / LOCKS / run_id):
+                owner = find_owner(self.folder, run_id, epoch)
+            if owner is not None:
+                raise RunOwnedError(str(owner), fix=f"let it end, or stop it with: binex cancel {run_id}")
+            if lease is not None and lease.epoch != epoch + 1:  # taken and lost while this waited for its turn
+                lease.release()
+                lease = None
+            lease = lease or self._acquire(run_id, epoch + 1)
+            lease.key = key
+            connection.execute("UPDATE runs SET epoch = ?, is_confirmed = 0 WHERE seq = ?", (lease.epoch, key))
+            connection.execute("DELETE FROM running WHERE run = ?", (key,))
+
+        try:
+            await self._writer.submit(take)
+            assert lease is not None
+            remove_lock(self.folder, run_id, lease.epoch - 1)
+            async with self._holding(lease):
+                yield lease
+        finally:
+            if lease is not None:
+                lease.release()
+
+    def _acquire(self, run_id: str, epoch: int) -> RunLease:
+        with reporting("write", self.folder / LOCKS / f"{run_id}.{epoch}"):
+            return RunLease.acquire(self.folder, run_id, epoch)
+
+    @asynccontextmanager
+    async def _holding(self, lease: RunLease) -> AsyncIterator[None]:
+        with reporting("write", self.folder / LOCKS / lease.run_id):
+            lease.listen()
+        self._leases[lease.run_id] = lease
+        try:
+            yield
+        finally:
+            if self._leases.get(lease.run_id) is lease:
+                del self._leases[lease.run_id]
+            self._notes.end_run(lease.run_id)
+
+    async def is_owned(self, run_id: str) -> bool:
+        epoch = await self._epoch_of(run_id)
+        with reporting("read", self.folder / LOCKS / run_id):
+            return epoch is not None and find_owner(self.folder, run_id, epoch) is not None
+
+    async def request_cancel(self, run_id: str) -> bool:
+        epoch = await self._epoch_of(run_id)
+        return epoch is not None and request_cancel(self.folder, run_id, epoch)
+
+    async def _epoch_of(self, run_id: str) -> int | None:
+        found = await self._read("SELECT epoch FROM runs WHERE id = ?", run_id)
+        return found[0][0] if found else None
+
+    async def save_run(self, run: Run) -> None:
+        row = (run.workflow, run.status, rows.run_doc(run), run.id)
+
+        def update(connection: sqlite3.Connection) -> None:
+            if not connection.execute("UPDATE runs SET workflow = ?, status = ?, doc = ? WHERE id = ?", row).rowcount:
+                raise StoreError(f"there is no run {run.id} in {shown(self.folder)}")
+
+        await self._writer.submit(update, self._leases.get(run.id))
+
+    async def note_running(self, started: Sequence[TaskStarted]) -> None:
+        self._notes.add(started)
+
+    # --- the whole ------------------------------------------------------------------------------------------
+
+    async def flush(self) -> None:
+        self._notes.write()
+        await self._writer.finish()
+
+    async def tidy(self) -> None:
+        """Set right what processes that died have left: temporary files, and artifact files not yet written.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        repair = Repair(self._connection, self.folder, self._mirror, self._on_notice)
+
+        def restore() -> list[tuple[int, list[int]]]:
+            with reporting("write", self.folder / ARTIFACTS):
+                remove_dead_temporaries(self.folder)
+                repair.restore_interrupted()
+                return repair.confirm_some()
+
+        for key, artifacts in await patiently(restore, "read", self._database, self._patience_s):
+            self._writer.submit(_confirmation(key, artifacts)).add_done_callback(ignore_failure)
+
+    def refuse_writing(self) -> None:
+        """Fail every write from now on: the store was opened for reading."""
+        self._writer.fail(StoreError(f"{shown(self.folder)} was opened for reading only"))
+
+    def close(self) -> None:
+        """Give everything back. What was acknowledged is durable; files still to be written are, at the next open."""
+        self._notes.stop()
+        self._writer.close()
+        self._mirror.close()
+        self._connection.close()
+
+
+# --- parts of transactions ----------------------------------------------------------------------------------
+
+
+def _key_of(connection: sqlite3.Connection, run_id: str) -> int:
+    row = connection.execute("SELECT seq FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"there is no run {run_id} in the store")
+    return cast(int, row[0])
+
+
+def _artifact_row(artifact: Artifact) -> tuple[tuple[object, ...], MirrorFile | None]:
+    """The row (without the run), and the file that has to follow the commit where none precedes it."""
+    name = rows.artifact_name(artifact.run_id, artifact.id)
+    head = file_head(artifact)
+    size = len(artifact.data)
+    is_large = size > INLINE_BYTES
+    row = (
+        name,
+        "file" if is_large else "inline",
+        is_large,
+        size,
+        len(head) + size + 1,
+        bytes.fromhex(artifact.sha256),
+        rows.artifact_doc(artifact),
+        None if is_large else artifact.data,
+    )
+    if is_large:
+        return row, None
+    return row, MirrorFile(artifact.run_id, file_name(artifact.id), b"".join((head, artifact.data, b"}")))
+
+
+def _require_same(connection: sqlite3.Connection, key: int, artifact: Artifact) -> bool:
+    """Whether the artifact is in the store.
+
+    Raises:
+        StoreError: there is another one with its id.
+    """
+    where = (key, rows.artifact_name(artifact.run_id, artifact.id))
+    row = connection.execute("SELECT sha256 FROM artifacts WHERE run = ? AND name = ?", where).fetchone()
+    if row is None:
+        return False
+    if row[0] != bytes.fromhex(artifact.sha256):
+        raise StoreError(f"there is an artifact {artifact.id} already, with other content; the first one stays")
+    return True
+
+
+def _replace_unreadable(connection: sqlite3.Connection, key: int, run_id: str, row: tuple[str, int, str]) -> bool:
+    """Put a record in the place of one that is damaged; without that, its task could never end again."""
+    task, attempt, doc = row
+    where = (key, task, attempt)
+    old = connection.execute("SELECT doc FROM records WHERE run = ? AND task = ? AND attempt = ?", where)
+    try:
+        rows.read_record(run_id, (task, attempt, old.fetchone()[0]))
+    except DamagedDataError:
+        connection.execute("UPDATE records SET doc = ? WHERE run = ? AND task = ? AND attempt = ?", (doc, *where))
+        return True
+    return False
+
+
+def _keep_snapshot(connection: sqlite3.Connection, row: tuple[str, bytes, str]) -> None:
+    """Keep a snapshot, unless it is there; one that is damaged is replaced."""
+    workflow_hash = row[0]
+    old = connection.execute("SELECT sha256, doc FROM workflows WHERE hash = ?", (workflow_hash,)).fetchone()
+    if old is not None:
+        with suppress(DamagedDataError):
+            rows.read_source(workflow_hash, old)
+            return
+    connection.execute("INSERT OR REPLACE INTO workflows (hash, sha256, doc) VALUES (?, ?, ?)", row)
+
+
+def _confirmation(key: int, artifacts: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
+    def confirm(connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "UPDATE artifacts SET is_confirmed = 1, content = NULL WHERE seq = ?", [(seq,) for seq in artifacts]
+        )
+        connection.execute(
+            "UPDATE runs SET is_confirmed = 1 WHERE seq = ?"
+            " AND NOT EXISTS (SELECT 1 FROM artifacts WHERE run = runs.seq AND is_confirmed = 0)",
+            (key,),
+        )
+
+    return confirm
