@@ -158,7 +158,11 @@ class BadOutputError(AgentError):
 
 
 class ProcessDiedError(AgentError):
-    """The agent's process ended before it answered: it was killed, it crashed, or it left."""
+    """The agent's process was killed, crashed or left before it answered; ``traceback`` says where, if it could."""
+
+    def __init__(self, message: str, *, fix: str | None = None, traceback: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.traceback = traceback
 
 
 class RemoteCodeError(AgentError):

@@ -1,6 +1,7 @@
 """The adapter for functions of this machine: ``local://module.function`` and ``local://echo``."""
 
 import os
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,8 +61,10 @@ class LocalAdapter:
                 return answer
         try:
             value = await (handler.call(task, input_artifacts) if handler.is_async else answer)  # type: ignore[misc]
-        except SystemExit as error:
-            raise contained(error) from error  # it would end the loop
+        except (Exception, CancelledError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            raise contained(error) from error  # SystemExit would end the loop
         return artifacts_of(task, value)
 
     def check(self, use: NodeUse) -> list[FieldFault]:
@@ -111,9 +114,7 @@ class LocalAdapter:
             try:
                 name = LocalName.of(agent)
             except InputError as error:
-                return AgentHealth(
-                    agent=agent, status=HealthStatus.UNREACHABLE, detail=error.message, checked_at=now()
-                )
+                return AgentHealth(agent=agent, status=HealthStatus.UNREACHABLE, detail=error.message, checked_at=now())
             for folder in [*self._folders.values(), None]:
                 faults = self._sources.faults(name, folder, None)
                 status = HealthStatus.UNREACHABLE if faults else HealthStatus.OK

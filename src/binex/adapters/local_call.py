@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Awaitable, Callable
+from types import ModuleType
 
 from binex.adapters.local_failure import place_in
 from binex.adapters.local_finding import LocalName, find_module
@@ -78,23 +79,23 @@ def load(name: LocalName, folder: str | None, sources: Sources) -> Handler | Fie
     if found is None:
         return sources.no_module(name.module, folder)
     try:
-        if found.is_in_folder:
-            assert folder is not None
-            module = open_folder(folder).import_module(name.module)
-        else:
-            module = importlib.import_module(name.module)
-    except BaseException as error:  # noqa: BLE001 - a module may raise anything
+        return _take(name, _import(name.module, folder if found.is_in_folder else None))
+    except BaseException as error:  # noqa: BLE001 - a module, its __getattr__ and a class may raise anything
         return _import_fault(name, error, folder)
+
+
+def _import(module: str, folder: str | None) -> ModuleType:
+    return importlib.import_module(module) if folder is None else open_folder(folder).import_module(module)
+
+
+def _take(name: LocalName, module: ModuleType) -> Handler | FieldFault:
+    """The function of *name* in its module."""
     try:
         function = getattr(module, name.function)
-        if isinstance(function, type) and any("__call__" in vars(kind) for kind in function.__mro__[:-1]):
-            function = function()
-    except AttributeError as error:
-        if error.obj is module:
-            return no_function(name, [key for key, value in vars(module).items() if inspect.isroutine(value)])
-        return _import_fault(name, error, folder)
-    except BaseException as error:  # noqa: BLE001 - a module's __getattr__ and a class may raise anything
-        return _import_fault(name, error, folder)
+    except AttributeError:
+        return no_function(name, [key for key, value in vars(module).items() if inspect.isroutine(value)])
+    if isinstance(function, type) and any("__call__" in vars(kind) for kind in function.__mro__[:-1]):
+        function = function()
     if not callable(function):
         what = f"'{name.module}.{name.function}' is a value of type {type(function).__name__}, not a function"
         return FieldFault(("agent",), what)

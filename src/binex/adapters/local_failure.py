@@ -6,7 +6,7 @@ from pathlib import Path
 from binex.adapters.local_folder import plain_names
 from binex.errors import AgentError
 
-_HERE = str(Path(__file__).parent)
+_OURS = (str(Path(__file__).parent), "<frozen runpy>", "<frozen importlib")
 
 
 def contained(error: BaseException) -> Exception:
@@ -25,20 +25,24 @@ def contained(error: BaseException) -> Exception:
 def traceback_of(error: BaseException) -> str:
     """The traceback, without the frames of the adapter and with the names that the user gave his modules."""
     report = traceback.TracebackException.from_exception(error, compact=True)
-    own = [frame for frame in report.stack if not frame.filename.startswith(_HERE)]
-    report.stack = traceback.StackSummary.from_list(own)
+    link: traceback.TracebackException | None = report
+    while link is not None:
+        own = [frame for frame in link.stack if not frame.filename.startswith(_OURS)]
+        link.stack = traceback.StackSummary.from_list(own)
+        link = link.__cause__ or link.__context__
     return plain_names("".join(report.format()))
+
+
+def crash_report(text: str) -> str:
+    """What a crashing process wrote about itself, without the frames of the adapter."""
+    return "".join(line for line in text.splitlines(keepends=True) if not any(ours in line for ours in _OURS))
 
 
 def place_in(error: BaseException, folder: str | None) -> str:
     """Where it happened, as `` (steps.py:12)``: the innermost line inside *folder*, or else the innermost one."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({_short(error.filename, folder)}:{error.lineno})"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_HERE, "<frozen importlib"))
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
     inside = [frame for frame in frames if folder is not None and Path(frame.filename).is_relative_to(folder)]
     if not frames:
         return ""

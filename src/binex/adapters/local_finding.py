@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -17,6 +18,8 @@ from keyword import iskeyword
 
 from binex.errors import InputError
 
+_SOURCE = tuple(SOURCE_SUFFIXES)
+
 SCHEME = "local://"
 ECHO = "echo"
 
@@ -30,6 +33,7 @@ class LocalName:
     function: str
 
     @classmethod
+    @lru_cache(4096)
     def of(cls, agent: str) -> "LocalName":
         """The name in *agent*, as in ``local://package.module.function``.
 
@@ -60,7 +64,7 @@ class Found:
 
     @property
     def has_source(self) -> bool:
-        return self.file is not None and self.file.endswith(tuple(SOURCE_SUFFIXES))
+        return self.file is not None and self.file.endswith(_SOURCE)
 
 
 def find_module(name: str, folder: str | None) -> Found | None:

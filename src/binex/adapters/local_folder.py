@@ -17,7 +17,6 @@ import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -83,8 +82,8 @@ class Folder:
     def _import(
         self,
         name: str,
-        globals: Mapping[str, object] | None = None,  # noqa: A002 - the names that Python gives them
-        locals: Mapping[str, object] | None = None,  # noqa: A002
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
@@ -113,7 +112,7 @@ class _InFolder:
         super().exec_module(module)  # type: ignore[misc]
 
 
-class _SourceLoader(_InFolder, SourceFileLoader):
+class _SourceLoader(_InFolder, SourceFileLoader):  # type: ignore[misc] # typeshed's bases disagree
     pass
 
 
@@ -121,7 +120,7 @@ class _BytecodeLoader(_InFolder, SourcelessFileLoader):
     pass
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds the modules of all folders by their made-up names. There is one, as there is one ``sys.modules``."""
 
     def __init__(self) -> None:
@@ -153,7 +152,7 @@ class _Finder(MetaPathFinder):
             return None
 
         def load_with(kind: type[_SourceLoader] | type[_BytecodeLoader]) -> Any:
-            def make(name: str, file: str) -> Loader:
+            def make(name: str, file: str) -> _SourceLoader | _BytecodeLoader:
                 loader = kind(name, file)
                 loader.folder = folder
                 return loader

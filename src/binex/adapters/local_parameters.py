@@ -81,7 +81,8 @@ class Parameters:
             for name in self.names
             if name in self.required and name not in inputs
         ]
-        faults += [FieldFault(("inputs", name), message) for name, message in self._gaps(function, inputs)]
+        if self.positional:
+            faults += [FieldFault(("inputs", name), message) for name, message in self._gaps(function, inputs)]
         return faults
 
     def bind(self, function: str, inputs: Mapping[str, JsonValue]) -> tuple[list[JsonValue], dict[str, JsonValue]]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from binex.adapters.local_finding import Found, LocalName, belongs_to_folder, find_module
 from binex.adapters.local_parameters import Parameters
@@ -40,19 +40,17 @@ class Imported(NamedTuple):
     name: str
 
 
-class Stamp(NamedTuple):
-    """What changes when a file does."""
+Stamp: TypeAlias = tuple[int, int]
+"""What changes when a file does: its time and its size."""
 
-    mtime_ns: int
-    size: int
 
-    @classmethod
-    def of(cls, file: str) -> "Stamp | None":
-        try:
-            stat = os.stat(file)  # noqa: PTH116 - asked for every node of a workflow
-        except OSError:
-            return None
-        return cls(stat.st_mtime_ns, stat.st_size)
+def stamp_of(file: str) -> Stamp | None:
+    """The stamp of *file*; None where it is not there."""
+    try:
+        stat = os.stat(file)  # noqa: PTH116 - asked for every node of a workflow
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 class Sources:
@@ -63,20 +61,31 @@ class Sources:
         self._found: dict[tuple[str | None, str], tuple[Stamp | None, Found]] = {}
         self._hashes: dict[tuple[str, str], tuple[dict[str, Stamp | None], str]] = {}
 
-    def find(self, module: str, folder: str | None) -> Found | None:
-        """The module, in *folder* or else in the environment."""
-        place = Stamp.of(folder) if folder is not None else None
+    def find(self, module: str, folder: str | None, *, is_remembered: bool = True) -> Found | None:
+        """The module, in *folder* or else in the environment; by default as it was found before."""
+        place = stamp_of(folder) if folder is not None else None
         known = self._found.get((folder, module))
-        if known is not None and known[0] == place and (known[1].file is None or Stamp.of(known[1].file)):
+        if known is not None and known[0] == place and is_remembered:
             return known[1]
         found = find_module(module, folder)
         if found is not None:
             self._found[folder, module] = (place, found)
         return found
 
+    def find_and_read(self, module: str, folder: str | None) -> tuple[Found | None, ModuleSource | None]:
+        """The module, and what it says; None where it has no source to be read."""
+        found = self.find(module, folder)
+        if found is None or found.file is None or not found.has_source:
+            return found, None
+        source = self.read(found.file)
+        if source.fault is None or stamp_of(found.file) is not None:
+            return found, source
+        found = self.find(module, folder, is_remembered=False)  # it is no longer where it was
+        return found, self.read(found.file) if found is not None and found.file is not None else None
+
     def read(self, file: str) -> ModuleSource:
         """What the module in *file* says."""
-        stamp = Stamp.of(file)
+        stamp = stamp_of(file)
         known = self._sources.get(file)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -86,23 +95,23 @@ class Sources:
 
     def faults(self, name: LocalName, folder: str | None, inputs: tuple[str, ...] | None) -> list[FieldFault]:
         """What is wrong with the use of a function, as far as its text tells; *inputs* None: any will do."""
-        found = self.find(name.module, folder)
+        found, source = self.find_and_read(name.module, folder)
         if found is None:
             return [self.no_module(name.module, folder)]
         if found.file is None and found.directories:
             fault = f"'{name.module}' is a directory without __init__.py and has no functions"
-            return [FieldFault(("agent",), fault, fix=suggest(name.function, _modules_in(found.directories), "modules"))]
-        if found.file is None or not found.has_source:
+            return [
+                FieldFault(("agent",), fault, fix=suggest(name.function, _modules_in(found.directories), "modules"))
+            ]
+        if source is None:
             return []
-        source = self.read(found.file)
         if source.fault is not None:
             return [FieldFault(("agent",), source.fault)] if found.is_in_folder else []
-        if name.function not in source.defined:
-            if source.is_open or self.find(f"{name.module}.{name.function}", folder) is not None:
-                return []
-            return [no_function(name, source.offered)]
-        parameters = source.defined[name.function]
-        return [] if parameters is None or inputs is None else parameters.faults(name.function, inputs)
+        if name.function in source.defined:
+            parameters = source.defined[name.function]
+            return [] if parameters is None or inputs is None else parameters.faults(name.function, inputs)
+        is_certain = not source.is_open and self.find(f"{name.module}.{name.function}", folder) is None
+        return [no_function(name, source.offered)] if is_certain else []
 
     def no_module(self, module: str, folder: str | None) -> FieldFault:
         """The fault of a module that is nowhere, with the nearest one."""
@@ -118,12 +127,12 @@ class Sources:
     def hash_of(self, module: str, folder: str) -> str | None:
         """The hash of the module's code and of all that it imports from *folder*; None for one from elsewhere."""
         known = self._hashes.get((folder, module))
-        if known is not None and all(Stamp.of(file) == stamp for file, stamp in known[0].items()):
+        if known is not None and all(stamp_of(file) == stamp for file, stamp in known[0].items()):
             return known[1]
         modules = dict(self._reachable(module, folder))
         if not modules:
             return None
-        stamps = {file: Stamp.of(file) for file in (folder, *modules.values())}
+        stamps = {file: stamp_of(file) for file in (folder, *modules.values())}
         digest = hashlib.sha256()
         for name in sorted(modules):
             digest.update(f"{name}\n{_hash_of_file(modules[name])}\n".encode())

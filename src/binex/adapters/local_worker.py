@@ -1,4 +1,4 @@
-"""The process that an isolated function runs in: ``python -P -m binex.adapters.local_worker REQUEST ANSWER``.
+"""The process that an isolated function runs in: ``python -P -m binex.adapters.local_worker FDS``.
 
 There are two processes. The **guard** leads a process group of its own. It reads the request, starts the
 **worker** beside it, and then only watches: when the worker ends, the guard ends in the same way, by the
@@ -6,13 +6,14 @@ same signal or with the same code; when the pipe from the parent closes, because
 that happened, it kills the whole group. It executes nothing of the user's, so nothing of the user's can
 keep it from that. The worker calls the function and writes the answer.
 
-REQUEST and ANSWER are file descriptors of pipes. A message is a frame of JSON; the frames of the outputs
-follow one that says that the function returned. A frame is its length in eight bytes, most significant
-first, and that many bytes.
+FDS are four pipes: the request; the answer; where a crash writes its traceback; and one that nobody
+writes to, whose end tells the parent that the guard has ended. A message is a frame of JSON; the frames of
+the outputs follow one that says that the function returned. A frame is its length in eight bytes, most
+significant first, and that many bytes.
 """
 
 import contextlib
-import ctypes
+import faulthandler
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from binex.models.task import Artifact, TaskNode
+    from binex.models.task import Artifact
 
 LENGTH_BYTES: Final = 8
 _PR_SET_PDEATHSIG: Final = 1
@@ -34,9 +35,9 @@ def frame(data: bytes) -> bytes:
     return len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
-def main(request_fd: int, answer_fd: int) -> None:
+def main(request_fd: int, answer_fd: int, crash_fd: int, life_fd: int) -> None:
     """Be the guard, and in the child the worker."""
-    for fd in (request_fd, answer_fd):
+    for fd in (request_fd, answer_fd, crash_fd, life_fd):
         os.set_inheritable(fd, False)  # programs that the function starts must not hold the pipes open
     _signal_when_parent_dies(_PARENT_DIED)
     wake_fd = _watch_signals()
@@ -45,10 +46,12 @@ def main(request_fd: int, answer_fd: int) -> None:
     if worker == 0:
         _forget_signals()
         _signal_when_parent_dies(signal.SIGKILL)
-        os.close(request_fd)
-        os.close(wake_fd)
+        for fd in (request_fd, wake_fd, life_fd):
+            os.close(fd)
+        faulthandler.enable(crash_fd)
         _Worker(request, answer_fd).work()
     os.close(answer_fd)
+    os.close(crash_fd)
     _guard(worker, request_fd, wake_fd)
 
 
@@ -97,6 +100,8 @@ def _forget_signals() -> None:
 def _signal_when_parent_dies(number: int) -> None:
     """Ask the kernel for a signal, where it can be asked; the pipe tells as well, a little later."""
     if sys.platform == "linux":
+        import ctypes
+
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number))
 
@@ -149,7 +154,8 @@ class _Worker:
 
         request: dict[str, Any] = json.loads(self._request)
         sys.path[:] = request["path"]
-        task = TaskNode.model_validate(request["task"])
+        given = {key: request["task"].pop(key) for key in ("inputs", "config")}
+        task = TaskNode.model_validate({**request["task"], "inputs": {}}).model_copy(update=given)
         artifacts = [
             Artifact.model_validate({**envelope, "data": data.encode()}) for envelope, data in request["artifacts"]
         ]
@@ -194,7 +200,7 @@ def _description(error: BaseException) -> dict[str, Any]:
         "status": "raised",
         "type": type(raised).__name__,
         "message": message or f"{type(raised).__name__} without a message",
-        "traceback": "" if is_ours and raised.__cause__ is None else traceback_of(raised),
+        "traceback": "" if is_ours and error.__cause__ is None and error is raised else traceback_of(error),
         "fix": raised.fix if isinstance(raised, AgentError) else None,
         "is_retryable": raised.is_retryable if isinstance(raised, AgentError) else True,
         "retry_after_ms": raised.retry_after_ms if isinstance(raised, AgentError) else None,
@@ -203,4 +209,4 @@ def _description(error: BaseException) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

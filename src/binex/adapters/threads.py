@@ -4,7 +4,7 @@ import threading
 from asyncio import AbstractEventLoop, CancelledError, Future, get_running_loop
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from typing import Generic, TypeVar, TypeVarTuple
 
 from binex.adapters.local_failure import contained

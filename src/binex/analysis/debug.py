@@ -121,16 +121,14 @@ def next_steps(run: Run, failures: Sequence[TaskFailure] = (), damage: Sequence[
     """What somebody who looks at *run* would want to do."""
     steps: list[Step] = []
     if damage:
-        steps.append(Step(command="doctor", purpose="finds all damage in the store, and says what can be repaired"))
+        steps.append(Step(command="doctor", purpose="finds all damage in the store"))
     match run.status:
         case RunStatus.RUNNING:
             steps.append(Step(command=f"cancel {run.id}", purpose="stops it"))
         case RunStatus.INTERRUPTED:
             steps.append(Step(command=f"resume {run.id}", purpose="goes on where it stopped"))
         case RunStatus.FAILED:
-            steps.append(
-                Step(command=f"resume {run.id} --retry-failed", purpose="tries again what failed, and keeps the rest")
-            )
+            steps.append(Step(command=f"resume {run.id} --retry-failed", purpose="tries what failed again"))
         case RunStatus.COMPLETED:
             steps.append(Step(command=f"artifacts list {run.id}", purpose="lists what was made"))
             if failures:
@@ -187,26 +185,30 @@ def _verdict(run: Run, failures: Sequence[TaskFailure], unsettled: int, is_damag
 
 
 def _sentence(run: Run, failures: Sequence[TaskFailure], unsettled: int) -> str:
-    nodes = [failure for failure in failures if item_of(failure.task) is None] or list(failures)
-    blocked = sum(len(failure.blocked) for failure in failures)
-    cause = f"{_names(nodes)} failed" + (f" and blocked {blocked} more" if blocked else "") if nodes else ""
+    nodes = [failure for failure in failures if item_of(failure.task) is None]
+    cause = _causes(nodes or failures)
     left = f"{unsettled} of {run.node_count} nodes have not settled"
-    more = f" {cause}." if cause else ""
+    more = f"; {cause}" if cause else ""
     match run.status:
         case RunStatus.COMPLETED:
-            sentence = f"Completed, though {_names(failures)} failed." if failures else "Completed."
+            sentence = f"Completed, though {cause}" if cause else "Completed"
         case RunStatus.FAILED:
-            sentence = f"Failed: {cause or run.error or 'no reason is recorded'}."
+            sentence = f"Failed: {cause or run.error or 'no reason is recorded'}"
         case RunStatus.INTERRUPTED:
-            sentence = f"Interrupted{f' ({run.error})' if run.error else ''}: {left}.{more}"
+            sentence = f"Interrupted{f' ({run.error})' if run.error else ''}: {left}{more}"
         case RunStatus.WAITING:
-            sentence = "Waiting for an answer."
+            sentence = "Waiting for an answer"
         case _:
-            sentence = f"{run.status.value.replace('_', ' ').capitalize()}: {left}.{more}"
-    return sentence
+            sentence = f"{run.status.value.replace('_', ' ').capitalize()}: {left}{more}"
+    return sentence + "."
 
 
-def _names(failures: Sequence[TaskFailure]) -> str:
-    shown = [f"'{failure.task}'" for failure in failures[:3]]
-    more = len(failures) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+def _causes(failures: Sequence[TaskFailure]) -> str:
+    """What failed and what that blocked, as in ``'slow' timed out; 'broken' failed and blocked 2 more``."""
+    said = []
+    for failure in failures[:3]:
+        blocked = f" and blocked {len(failure.blocked)} more" if failure.blocked else ""
+        said.append(f"'{failure.task}' {failure.status.value.replace('_', ' ')}{blocked}")
+    if len(failures) > len(said):
+        said.append(f"{len(failures) - len(said)} more failed")
+    return "; ".join(said)

@@ -15,9 +15,10 @@ def command() -> None:
 
 @command.command("list")
 @run_argument
+@click.option("--items", "with_items", is_flag=True, help="Also those of every item of a foreach.")
 @json_option
 @directory_option
-def list_command(run: str, as_json: bool, directory: Path | None) -> int:
+def list_command(run: str, with_items: bool, as_json: bool, directory: Path | None) -> int:
     """List the artifacts of RUN (default: latest), and check that they are what was stored."""
     from binex.analysis.artifacts import ArtifactList, list_artifacts
     from binex.analysis.find import find_run
@@ -35,7 +36,7 @@ def list_command(run: str, as_json: bool, directory: Path | None) -> int:
     if as_json:
         print_json(found)
     else:
-        write_result(artifact_list(found, Look.of(sys.stdout)))
+        write_result(artifact_list(found, Look.of(sys.stdout), with_items=with_items))
     return DamagedDataError.exit_code if found.damage else 0
 
 

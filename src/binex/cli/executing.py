@@ -113,12 +113,12 @@ class Execution:
         return live_progress(look)
 
     def _print(self, summary: RunSummary, stream: TextIO) -> None:
-        if not self.is_quiet or summary.status is not RunStatus.COMPLETED:
-            write_note(self.end(summary, Look.of(sys.stderr), self.directory))
         if self.as_json:
             write_result(json_of(summary), stream)
         elif text := results(summary, Look.of(stream)):
             write_result(text, stream)
+        if not self.is_quiet or summary.status is not RunStatus.COMPLETED:
+            write_note(self.end(summary, Look.of(sys.stderr), self.directory))
 
 
 class _Stop:

@@ -10,7 +10,7 @@
     list       = "[" [ operand *( "," operand ) ] "]"
 
 A bare word is text, so that ``${review.verdict} == approved`` reads well; it may stand only after an
-operator. Text that holds a number compares with a number as one, because models answer in text.
+operator or in a list. Text that holds a number compares with a number as one, because models answer in text.
 """
 
 import json
@@ -23,12 +23,13 @@ from typing import TypeAlias
 from pydantic import JsonValue
 
 from binex.errors import ExpressionError
-from binex.graph.reference import Lookup, Names, Reference, Template, as_text
+from binex.graph.reference import Lookup, Names, Reference, Template, as_text, kind_of
 
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<ref>\$\{[^{}]*\}) | (?P<op>==|!=|<=|>=|<|>|\(|\)|\[|\]|,)
-    | (?P<num>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.-])) | (?P<str>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<num>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.-]))
+    | (?P<str>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<word>[\w][\w./-]*) )""",
     re.VERBOSE,
 )
@@ -119,20 +120,16 @@ class _Parser:
         return value
 
     def _disjunction(self) -> _Value:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise self._error(f"nested deeper than {_MAX_DEPTH} levels")
-        value = self._conjunction()
+        values = [self._conjunction()]
         while self._accept("or"):
-            value = _either(value, self._conjunction())
-        self._depth -= 1
-        return value
+            values.append(self._conjunction())
+        return values[0] if len(values) == 1 else lambda lookup: any(value(lookup) for value in values)
 
     def _conjunction(self) -> _Value:
-        value = self._negation()
+        values = [self._negation()]
         while self._accept("and"):
-            value = _both(value, self._negation())
-        return value
+            values.append(self._negation())
+        return values[0] if len(values) == 1 else lambda lookup: all(value(lookup) for value in values)
 
     def _negation(self) -> _Value:
         negations = 0
@@ -165,23 +162,18 @@ class _Parser:
         compare = _ORDERS[sign]
         return lambda lookup: compare(_order(left(lookup), right(lookup), self._error), 0)
 
-    def _operand(self, *, is_first: bool = False) -> _Value:  # noqa: PLR0911 - one case a kind of token
+    def _operand(self, *, is_first: bool = False) -> _Value:
         kind, text = self._peek()
         self._at += 1
         match kind:
             case "ref":
                 return self._reference(text)
             case "num":
-                number = float(text) if any(c in text for c in ".eE") else int(text)
-                return lambda _: number
+                return self._number(text)
             case "str":
                 return self._template(_unquote(text))
-            case "op" if text == "(":
-                inner = self._disjunction()
-                self._expect(")")
-                return inner
-            case "op" if text == "[":
-                return self._list()
+            case "op" if text in ("(", "["):
+                return self._group(text)
             case "word" if text.lower() in _CONSTANTS:
                 constant = _CONSTANTS[text.lower()]
                 return lambda _: constant
@@ -191,6 +183,24 @@ class _Parser:
                 return lambda _: text
             case _:
                 raise self._error(f"expected a value before {text}")
+
+    def _number(self, text: str) -> _Value:
+        number: int | float = json.loads(text)
+        if not _is_finite(number):
+            raise self._error(f"{text:.40} is too large")
+        return lambda _: number
+
+    def _group(self, opening: str) -> _Value:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise self._error(f"nested deeper than {_MAX_DEPTH} levels")
+        if opening == "[":
+            value = self._list()
+        else:
+            value = self._disjunction()
+            self._expect(")")
+        self._depth -= 1
+        return value
 
     def _list(self) -> _Value:
         items: list[_Value] = []
@@ -212,14 +222,6 @@ class _Parser:
         return template.fill
 
 
-def _either(left: _Value, right: _Value) -> _Value:
-    return lambda lookup: bool(left(lookup)) or bool(right(lookup))
-
-
-def _both(left: _Value, right: _Value) -> _Value:
-    return lambda lookup: bool(left(lookup)) and bool(right(lookup))
-
-
 def _negated(value: _Value) -> _Value:
     return lambda lookup: not value(lookup)
 
@@ -231,7 +233,7 @@ def _contained(left: _Value, right: _Value) -> _Value:
             return any(_are_equal(item, other) for other in box)
         if isinstance(box, dict):
             return isinstance(item, str) and item in box
-        return box is not None and as_text(item) in as_text(box)
+        return item is not None and box is not None and as_text(item) in as_text(box)
 
     return is_in
 
@@ -243,11 +245,10 @@ def _unquote(text: str) -> str:
 def _are_equal(a: JsonValue, b: JsonValue) -> bool:
     if isinstance(a, str) == isinstance(b, str):
         return a == b and isinstance(a, bool) == isinstance(b, bool)
-    text, other = (a, b) if isinstance(a, str) else (b, a)
-    if other is None or isinstance(other, list | dict):
-        return False
-    number = _as_number(text) if not isinstance(other, bool) else None
-    return number == other if number is not None else str(text).strip().lower() == as_text(other)
+    text, other = (str(a), b) if isinstance(a, str) else (str(b), a)
+    if isinstance(other, bool):
+        return text.strip().lower() == as_text(other)
+    return other is not None and _as_number(text) == other
 
 
 def _order(a: JsonValue, b: JsonValue, error: Callable[[str], ExpressionError]) -> int:
@@ -257,7 +258,7 @@ def _order(a: JsonValue, b: JsonValue, error: Callable[[str], ExpressionError]) 
         return (x > y) - (x < y)
     if isinstance(a, str) and isinstance(b, str):
         return (a > b) - (a < b)
-    raise error(f"{_named(a)} and {_named(b)} have no order")
+    raise error(f"{kind_of(a)} and {kind_of(b)} have no order")
 
 
 def _as_number(value: JsonValue) -> int | float | None:
@@ -266,10 +267,10 @@ def _as_number(value: JsonValue) -> int | float | None:
             value = json.loads(value) if len(value) < 40 else None
         except ValueError:
             return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return value
     return None
 
 
-def _named(value: JsonValue) -> str:
-    return "null" if value is None else f"{type(value).__name__} {as_text(value):.30}"
+def _is_finite(number: int | float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)  # isfinite() cannot take in every int

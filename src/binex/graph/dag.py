@@ -93,10 +93,10 @@ class DAG:
     def default_inputs(self, node: PlannedNode) -> Iterator[tuple[str, str, str]]:
         """What a node without inputs gets, as (name, upstream node, its output); the list of a foreach is left out."""
         for upstream in node.depends_on:
-            if node.foreach is not None and upstream == node.foreach.name:
-                continue
             outputs = self.nodes[upstream].spec.outputs
             for output in outputs:
+                if node.foreach is not None and (upstream, output) == (node.foreach.name, node.foreach.output):
+                    continue
                 yield (upstream if len(outputs) == 1 else f"{upstream}.{output}"), upstream, output
 
     def references(self, source: Source) -> Iterable[tuple[str, Reference]]:

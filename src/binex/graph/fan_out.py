@@ -1,12 +1,12 @@
 """The items of one foreach node while it runs."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from pydantic import JsonValue
 
 from binex.errors import ExpressionError
 from binex.graph.dag import PlannedNode
+from binex.graph.reference import kind_of
 from binex.graph.scope import Item, Scope
 from binex.models.names import item_path
 from binex.models.task import Outcome, TaskStatus
@@ -22,8 +22,7 @@ def items_of(node: PlannedNode, scope: Scope) -> list[JsonValue]:
     assert node.foreach is not None
     values = scope.value_of(node.foreach)
     if not isinstance(values, list):
-        kind = "null" if values is None else type(values).__name__
-        raise ExpressionError(f"foreach needs a list, and {node.foreach.text} is {kind}")
+        raise ExpressionError(f"foreach needs a list, and {node.foreach.text} is {kind_of(values)}")
     if len(values) > node.spec.max_items:
         raise ExpressionError(
             f"foreach over {node.foreach.text}: {len(values):,} items, limit {node.spec.max_items:,} (max_items)",
@@ -77,11 +76,10 @@ class FanOut:
         self._running.add(index)
         return Item(index, self._values[index])
 
-    def take_rest(self) -> list[Item]:
-        """All items that were not handed out; they will not run."""
-        rest = [Item(index, None) for index in islice(self._waiting, self._left)]
+    def take_rest(self) -> list[str]:
+        """The paths of all items that were not handed out; they will not run."""
         self._left = 0
-        return rest
+        return [item_path(self.path, index) for index in self._waiting]
 
     def settle(self, index: int, outcome: Outcome) -> None:
         self._running.discard(index)

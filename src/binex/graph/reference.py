@@ -5,18 +5,18 @@
     reference = "${" name *( "." part ) "}"       name and part: A-Z a-z 0-9 _ -
     "$${"     is a literal "${"
 
-Node ids and output names may hold dots themselves. What a reference names is therefore settled against the
-workflow's nodes: the longest node id that fits, then the longest of its outputs; the rest are fields.
+Names may hold dots themselves. What a reference names is therefore settled against the names of the workflow:
+the longest node id that fits, then the longest of its outputs (or the longest input); the rest are fields.
 """
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from pydantic import JsonValue
-from pydantic_core import to_json
 
 from binex.errors import ExpressionError, suggest
 
@@ -50,6 +50,15 @@ _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
 _MAX_PARTS = 32
 """A name of 64 characters has no more parts between its dots."""
 _BODY = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
+_KINDS = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +100,30 @@ class Names:
     def _bind_variable(self, text: str, source: Source, rest: list[str]) -> Reference:
         if not rest:
             raise ExpressionError(f"{text} names no variable", fix=f"write ${{{source}.NAME}}")
-        name, *fields = rest
+        name, fields = rest[0], rest[1:]
         if source is not Source.USER:
             if fields:
                 raise ExpressionError(f"{text}: an environment variable is text and has no fields")
-        elif self.variables is not None and name not in self.variables:
-            raise ExpressionError(
-                f"{text} is not an input of this workflow", fix=suggest(name, self.variables, "inputs")
-            )
+        elif self.variables is not None:
+            name, fields = _longest(rest, self.variables)
+            if not name:
+                raise ExpressionError(
+                    f"{text} is not an input of this workflow", fix=suggest(rest[0], self.variables, "inputs")
+                )
         return Reference(text, source, name, fields=tuple(fields))
 
     def _bind_node(self, text: str, body: str) -> Reference:
         parts = body.split(".")
-        for split in range(min(len(parts), _MAX_PARTS), 0, -1):
-            node = ".".join(parts[:split])
-            if node in self.outputs:
-                return self._bind_output(text, node, parts[split:])
+        node, parts_of_output = _longest(parts, self.outputs)
+        if node:
+            return self._bind_output(text, node, parts_of_output)
         raise ExpressionError(f"{text} names no node of this workflow", fix=suggest(parts[0], self.outputs, "nodes"))
 
     def _bind_output(self, text: str, node: str, parts: list[str]) -> Reference:
         outputs = self.outputs[node]
-        for split in range(min(len(parts), _MAX_PARTS), 0, -1):
-            output = ".".join(parts[:split])
-            if output in outputs:
-                return Reference(text, Source.NODE, node, output, tuple(parts[split:]))
+        output, fields = _longest(parts, outputs)
+        if output:
+            return Reference(text, Source.NODE, node, output, tuple(fields))
         if not parts and len(outputs) == 1:
             return Reference(text, Source.NODE, node, outputs[0])
         wanted = parts[0] if parts else ""
@@ -122,6 +131,15 @@ class Names:
             f"{text}: node '{node}' has no output '{wanted}'" if parts else f"{text} names no output of '{node}'",
             fix=suggest(wanted, outputs, f"outputs of '{node}'"),
         )
+
+
+def _longest(parts: list[str], names: Collection[str]) -> tuple[str, list[str]]:
+    """The longest of *names* that *parts* begin with, and the rest of them; an empty name where none fits."""
+    for split in range(min(len(parts), _MAX_PARTS), 0, -1):
+        name = ".".join(parts[:split])
+        if name in names:
+            return name, parts[split:]
+    return "", parts
 
 
 def follow(value: JsonValue, fields: tuple[str, ...], text: str) -> JsonValue:
@@ -136,14 +154,14 @@ def follow(value: JsonValue, fields: tuple[str, ...], text: str) -> JsonValue:
                 return None
             case dict() if field in value:
                 value = value[field]
-            case list() if field.isdecimal() and int(field[:9]) < len(value):
-                value = value[int(field[:9])]
+            case list() if field.isdecimal() and len(field) < 10 and int(field) < len(value):
+                value = value[int(field)]
             case dict():
                 raise ExpressionError(f"{text}: there is no field '{field}'", fix=suggest(field, value, "fields"))
             case list():
                 raise ExpressionError(f"{text}: there is no item {field}; the list has {len(value)}")
             case _:
-                raise ExpressionError(f"{text}: {type(value).__name__} has no field '{field}'")
+                raise ExpressionError(f"{text}: {kind_of(value)} has no field '{field}'")
     return value
 
 
@@ -213,5 +231,10 @@ def _read_text(text: str, names: Names, found: list[Reference]) -> _Filler:
 
 
 def as_text(value: JsonValue) -> str:
-    """How a value stands inside a longer text: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else to_json(value).decode()
+    """How a value stands inside a longer text: text as it is, everything else as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def kind_of(value: JsonValue) -> str:
+    """What a value is, for messages; they never show the value, which may be secret."""
+    return _KINDS.get(type(value), type(value).__name__)

@@ -177,6 +177,11 @@ class Scheduler:
         self._go_on(fan_out)
 
     def _go_on(self, fan_out: FanOut) -> None:
+        if fan_out.stopped_by is not None:
+            for path in fan_out.take_rest():
+                self._decide(
+                    verdict.skipped(self._context.run_id, fan_out.node, path, SkipReason.BLOCKED, fan_out.stopped_by)
+                )
         if fan_out.is_settled:
             attempt = self._attempt(fan_out.path)
             self._decide(verdict.joined(self._context.run_id, fan_out, attempt))
@@ -185,15 +190,9 @@ class Scheduler:
             self._queue(fan_out.node.spec.agent, fan_out)
 
     def _settle_item(self, fan_out: FanOut, index: int, outcome: Outcome) -> None:
-        was_stopped = fan_out.stopped_by is not None
         fan_out.settle(index, outcome)
-        if fan_out.stopped_by is not None and not was_stopped:
+        if fan_out.stopped_by == outcome.path:
             self._to_cancel += fan_out.running_paths
-            for item in fan_out.take_rest():
-                path = item_path(fan_out.path, item.index)
-                self._decide(
-                    verdict.skipped(self._context.run_id, fan_out.node, path, SkipReason.BLOCKED, fan_out.stopped_by)
-                )
         self._go_on(fan_out)
 
     def _queue(self, agent: str, entry: "tuple[PlannedNode, float] | FanOut") -> None:

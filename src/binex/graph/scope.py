@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -63,7 +64,7 @@ class Scope:
         return [artifact for upstream in node.depends_on for artifact in self._artifacts.get(upstream, ())]
 
     def value_of(self, reference: Reference, item: Item | None = None) -> JsonValue:
-        """The value of a reference; null for the output of a skipped node.
+        """The value of a reference, which nobody else holds; null for the output of a skipped node.
 
         Raises:
             ExpressionError: there is no such variable or field.
@@ -79,7 +80,8 @@ class Scope:
                 value = item.value if item else None
             case Source.INDEX:
                 return item.index if item else None
-        return follow(value, reference.fields, reference.text) if reference.fields else value
+        found = follow(value, reference.fields, reference.text)
+        return found if reference.source is Source.NODE else deepcopy(found)  # a node's content is new already
 
     def lookup(self, item: Item | None = None) -> Lookup:
         """The function that templates and conditions are filled with."""

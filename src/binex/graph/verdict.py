@@ -45,11 +45,13 @@ def unusable(run_id: str, node: PlannedNode, path: str, error: ExpressionError, 
 def joined(run_id: str, fan_out: FanOut, attempt: int) -> Outcome:
     """How a foreach node ends once all its items have: each output is the list of the items' outputs.
 
-    A failed item leaves null. Where all items failed, or one did under ``fail_fast``, the node fails.
+    A failed item leaves null. Where items failed and none completed, or one failed under ``fail_fast``, the
+    node fails.
     """
     node, outcomes = fan_out.node, fan_out.outcomes()
     failures = [outcome for outcome in outcomes if failed(outcome)]
-    if failures and (fan_out.stopped_by is not None or len(failures) == len(outcomes)):
+    some_completed = any(outcome.status is TaskStatus.COMPLETED for outcome in outcomes)
+    if failures and (fan_out.stopped_by is not None or not some_completed):
         first = next((o for o in failures if o.path == fan_out.stopped_by), failures[0])
         reason = first.record.error.message if first.record.error else first.status
         info = ErrorInfo(
@@ -58,11 +60,11 @@ def joined(run_id: str, fan_out: FanOut, attempt: int) -> Outcome:
             message=f"{len(failures)} of {len(outcomes)} items failed; {first.path}: {reason}",
         )
         return _ended(run_id, node, node.id, attempt, info)
-    artifacts = tuple(_joined_output(run_id, node, outcomes, output) for output in node.spec.outputs)
+    artifacts = tuple(_joined_output(run_id, node, outcomes, output, attempt) for output in node.spec.outputs)
     return _ended(run_id, node, node.id, attempt, None, artifacts)
 
 
-def _joined_output(run_id: str, node: PlannedNode, outcomes: list[Outcome], output: str) -> Artifact:
+def _joined_output(run_id: str, node: PlannedNode, outcomes: list[Outcome], output: str, attempt: int) -> Artifact:
     parts = [next((a for a in outcome.artifacts if a.output == output), None) for outcome in outcomes]
     data = b"[" + b",".join(b"null" if part is None else part.data for part in parts) + b"]"
     made_from = tuple(part.id for part in parts if part is not None)
@@ -74,7 +76,7 @@ def _joined_output(run_id: str, node: PlannedNode, outcomes: list[Outcome], outp
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         created_at=now(),
-        lineage=Lineage(task=node.id, agent=node.spec.agent, derived_from=made_from),
+        lineage=Lineage(task=node.id, agent=node.spec.agent, attempt=attempt, derived_from=made_from),
         data=data,
     )
 

@@ -1,5 +1,23 @@
 """YAML in, a checked workflow out; every complaint has a place and a way out."""
 
+from binex.loader.agents import node_uses
+from binex.loader.literal_keys import find_literal_keys, redact_source
 from binex.loader.loader import load_source, load_workflow, parse_workflow
+from binex.loader.places import locate_faults
+from binex.loader.schema import workflow_schema
+from binex.loader.variables import missing_environment, parse_assignments, resolve_environment, resolve_variables
 
-__all__ = ["load_source", "load_workflow", "parse_workflow"]
+__all__ = [
+    "find_literal_keys",
+    "load_source",
+    "load_workflow",
+    "locate_faults",
+    "missing_environment",
+    "node_uses",
+    "parse_assignments",
+    "parse_workflow",
+    "redact_source",
+    "resolve_environment",
+    "resolve_variables",
+    "workflow_schema",
+]

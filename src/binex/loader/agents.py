@@ -1,13 +1,16 @@
 """How the nodes of a workflow use their agents, and what reading alone tells about it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from binex.adapters.base import ChecksNodes, NodeUse
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError
 from binex.graph.dag import DAG
 from binex.models.workflow import Isolation, NodeSpec, WorkflowSpec
+
+_FIELDS_OF_USE: Final = ("agent", "inputs", "outputs", "config", "isolation")
 
 
 def node_uses(spec: WorkflowSpec, dag: DAG) -> dict[str, NodeUse]:
@@ -33,14 +36,17 @@ def input_names(dag: DAG, node_id: str) -> tuple[str, ...]:
 class AgentCheck:
     """Asks each node's adapter what is wrong with the node; nothing of the user's runs."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, is_usable: Callable[[tuple[str | int, ...]], bool]) -> None:
+        """Ask the adapters of *registry*; *is_usable* tells whether the value at a path is what the file says."""
         self._registry = registry
+        self._is_usable = is_usable
         self._checkers: dict[str, ChecksNodes | InputError | None] = {}
 
     def faults(self, spec: WorkflowSpec, dag: DAG | None, doubtful: frozenset[str]) -> Iterator[FieldFault]:
         """Every fault of every agent.
 
-        Of *doubtful* nodes, and where it depends on a graph that could not be built, only the scheme is checked.
+        Where it cannot be known what an agent will be given only the scheme is checked: where the node's own
+        fields could not be read, or it takes the outputs of others and one of them or itself is *doubtful*.
         """
         folder = _folder_of(spec)
         for node_id, node in spec.nodes.items():
@@ -71,14 +77,13 @@ class AgentCheck:
                 self._checkers[key] = adapter if isinstance(adapter, ChecksNodes) else None
         return self._checkers[key]
 
-    @staticmethod
-    def _names(node_id: str, node: NodeSpec, dag: DAG | None, doubtful: frozenset[str]) -> tuple[str, ...] | None:
+    def _names(self, node_id: str, node: NodeSpec, dag: DAG | None, doubtful: frozenset[str]) -> tuple[str, ...] | None:
         """What the agent will be given; None where that cannot be known."""
-        if node_id in doubtful:
+        if not all(self._is_usable(("nodes", node_id, field)) for field in _FIELDS_OF_USE):
             return None
         if node.inputs is not None:
             return tuple(node.inputs)
-        if dag is None or not doubtful.isdisjoint(dag.nodes[node_id].depends_on):
+        if dag is None or not doubtful.isdisjoint([node_id, *dag.nodes[node_id].depends_on]):
             return None
         return input_names(dag, node_id)
 

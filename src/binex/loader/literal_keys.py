@@ -3,10 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from pydantic import JsonValue
-
 from binex.errors import Fault
-from binex.loader.yaml_source import YamlLimits, read_yaml
+from binex.loader.places import read_again
 from binex.loader.yaml_text import SourceText
 from binex.models.workflow import WorkflowSource
 from binex.tape.redaction import Redactor, find_shapes
@@ -47,9 +45,9 @@ def redact_source(source: WorkflowSource, redactor: Redactor) -> WorkflowSource:
 def _redact_yaml(text: str, redactor: Redactor) -> str:
     if redactor.redact_text(text, shapes=True) == text:
         return text
-    wanted = redactor.redact_json(_read(text), shapes=True)
+    wanted = redactor.redact_json(read_again(text).value, shapes=True)
     for attempt in _attempts(text, redactor):
-        if _read(attempt) == wanted:
+        if read_again(attempt).value == wanted:
             return attempt
     return json.dumps(wanted, indent=2, ensure_ascii=False)
 
@@ -58,9 +56,3 @@ def _attempts(text: str, redactor: Redactor) -> Iterator[str]:
     cut = redactor.redact_text(text, shapes=True)
     yield cut
     yield cut.replace(": [redacted]", ': "[redacted]"').replace("- [redacted]", '- "[redacted]"')
-
-
-def _read(text: str) -> JsonValue:
-    # It was accepted when it was loaded; no limit may keep it from being cut now.
-    limits = YamlLimits(bytes=len(text) * 4 + 1, depth=1000, nodes=10_000_000)
-    return read_yaml(text.encode(), limits).value

@@ -119,7 +119,7 @@ class _Loading:
         if not isinstance(document.value, dict) or (known and not document.value):
             raise workflow_error(self._file, known)
         shape = read_shape(document.value, self._default_name())
-        if not known and not shape.faults and shape.spec is not None:
+        if not known and not shape.faults and not shape.missing and shape.spec is not None:
             return self._check(shape.spec, data, document)
         raise workflow_error(self._file, self._all_faults(known, shape, data, document))
 
@@ -136,10 +136,10 @@ class _Loading:
 
     def _all_faults(self, known: list[Fault], shape: Shape, data: bytes, document: YamlDocument) -> list[Fault]:
         faults = list(shape.faults)
-        if not document.is_whole:  # what seems to be missing may stand in the rest of the file
-            faults = [fault for fault in faults if fault.path and not fault.message.endswith("has no 'agent'")]
-        elif shape.spec is not None:
-            faults += self._bind(shape.spec, data, shape)[1]
+        if document.is_whole:  # otherwise what seems to be missing may stand in the rest of the file
+            faults += shape.missing
+            if shape.spec is not None:
+                faults += self._bind(shape.spec, data, shape)[1]
         taken = {(fault.line, fault.column) for fault in known}
         located = (locate(fault, document) for fault in faults)
         return known + [fault for fault in located if (fault.line, fault.column) not in taken]
@@ -155,8 +155,8 @@ class _Loading:
         except SpecError as error:
             faults += [_naming_prompt(fault, spec) for fault in error.faults]
         if self._registry is not None:
-            doubtful = faulty_nodes([*shape.faults, *faults])
-            faults += AgentCheck(self._registry).faults(spec, dag, doubtful)
+            doubtful = faulty_nodes([*shape.faults, *shape.missing, *faults])
+            faults += AgentCheck(self._registry, shape.is_usable).faults(spec, dag, doubtful)
         told = {(fault.path, fault.at_key) for fault in shape.faults}
         return spec, [f for f in faults if shape.is_usable(f.path) and (f.path, f.at_key) not in told]
 

@@ -6,10 +6,14 @@ from typing import Final
 from binex.errors import Fault, FieldFault, WorkflowError
 from binex.loader.yaml_source import Fault as YamlFault
 from binex.loader.yaml_source import YamlDocument
+from binex.tape.redaction import Redactor
 
 _SHOWN: Final = 100
 """So many faults stand in the text of the error; ``faults`` holds all of them."""
 _LONGEST: Final = 600
+
+_keys: Final = Redactor(())
+"""A message may quote what stands in the file, and that may be a key."""
 
 
 def locate(fault: FieldFault, document: YamlDocument) -> Fault:
@@ -53,11 +57,12 @@ def _file_order(fault: Fault) -> tuple[int, int]:
 
 def _printable(fault: Fault) -> Fault:
     fix = None if fault.fix is None else _escape(fault.fix)
-    return Fault(_escape(fault.message), fault.line, fault.column, fix)
+    return Fault(_escape(fault.message), fault.line, fault.column, fix)  # both may quote the file
 
 
 def _escape(text: str) -> str:
     """*text* on one line and not without end, what a terminal would obey as an escape: names come from the file."""
+    text = _keys.redact_text(text, shapes=True)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     if text.isprintable():

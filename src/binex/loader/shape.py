@@ -29,7 +29,7 @@ from binex.loader.wording import (
     kind_of,
 )
 from binex.loader.yaml_text import shown
-from binex.models.names import RESERVED, is_name
+from binex.models.names import DEVICES, RESERVED, is_name
 from binex.models.workflow import InputSpec, NodeSpec, WorkflowSpec
 
 FORMAT_VERSION: Final = 1
@@ -45,12 +45,13 @@ _BODY = re.compile(r"\$\{\s*(?:node\.)?([A-Za-z0-9_.-]+)")
 class Shape:
     """A workflow whose every field has the right type, and what had to be replaced for that.
 
-    ``unusable`` holds the paths whose values were replaced: what is found at or below them afterwards
-    is not the user's fault.
+    ``missing`` holds the faults about what is not there at all. ``unusable`` holds the paths whose values
+    were replaced: what is found at or below them afterwards is not the user's fault.
     """
 
     spec: WorkflowSpec | None = None
     faults: list[FieldFault] = field(default_factory=list)
+    missing: list[FieldFault] = field(default_factory=list)
     unusable: set[Path] = field(default_factory=set)
     _used: list[str] | None = None
 
@@ -92,16 +93,20 @@ def _read_workflow(
     value: Mapping[str, object], name: str, nodes: dict[str, NodeSpec], shape: Shape
 ) -> WorkflowSpec | None:
     top = {"name": name, **value}
-    if isinstance(inputs := top.get("inputs"), dict):
-        top["inputs"] = {key: {} if item is None else item for key, item in inputs.items()}
+    inputs = top.get("inputs")
+    if isinstance(inputs, dict):
+        top["inputs"] = inputs = {key: {} if item is None else item for key, item in inputs.items()}
     stand_in = {"stand-in": NodeSpec(agent=STAND_IN_AGENT)}
     try:
         spec = WorkflowSpec.model_validate({**top, "nodes": stand_in})
     except ValidationError as error:
-        bad = {str(fault.path[0]) for fault in _take(error, (), top, PLANNED_OF_WORKFLOW, shape)}
+        faults = list(_take(error, (), top, PLANNED_OF_WORKFLOW, shape))
+        bad = {str(fault.path[0]) for fault in faults}
         usable = {key: item for key, item in top.items() if key not in bad}
         if isinstance(inputs, dict) and "inputs" in bad:
-            usable["inputs"] = {key: InputSpec() for key in inputs if is_name(key)}
+            of_inputs = {fault.path[1] for fault in faults if fault.path[0] == "inputs" and len(fault.path) > 1}
+            named = {key: item for key, item in inputs.items() if is_name(key)}
+            usable["inputs"] = {key: InputSpec() if key in of_inputs else item for key, item in named.items()}
         spec = WorkflowSpec.model_validate({**usable, "nodes": stand_in})
     shape.faults += default_faults(spec.inputs)
     return spec.model_copy(update={"nodes": nodes}) if nodes else None
@@ -110,7 +115,7 @@ def _read_workflow(
 def _read_nodes(value: Mapping[str, object], shape: Shape) -> dict[str, NodeSpec]:
     nodes = value.get("nodes")
     if not isinstance(nodes, dict) or not nodes:
-        shape.faults.append(_no_nodes(value))
+        (shape.faults if "nodes" in value else shape.missing).append(_no_nodes(value))
         return {}
     read: dict[str, NodeSpec] = {}
     for node_id, node in nodes.items():
@@ -148,8 +153,8 @@ def _take(
 ) -> Iterator[FieldFault]:
     """Note what pydantic complains about, in our words."""
     for fault in explain(error, start, value, planned):
-        shape.faults.append(fault)
         is_missing = len(fault.path) == len(start)
+        (shape.missing if is_missing else shape.faults).append(fault)
         shape.unusable.add((*fault.path, "agent") if is_missing else fault.path[: len(start) + 1])
         yield fault
 
@@ -173,7 +178,10 @@ def _bad_id(node_id: str) -> FieldFault:
             "rename the node",
             at_key=True,
         )
-    return FieldFault(("nodes", node_id), f"{shown(node_id)} cannot be the id of a node", NAME_FIX, at_key=True)
+    message, fix = f"{shown(node_id)} cannot be the id of a node", NAME_FIX
+    if node_id.split(".", maxsplit=1)[0].lower() in DEVICES:
+        message, fix = f"{message}: Windows takes it for a device", "rename the node"
+    return FieldFault(("nodes", node_id), message, fix, at_key=True)
 
 
 def _no_map(node_id: str, node: object) -> FieldFault:

@@ -8,12 +8,11 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from binex.errors import Fault, FieldFault, InputError, suggest
+from binex.errors import FieldFault, InputError, suggest
 from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Reference, Source
-from binex.loader.report import locate, workflow_error
-from binex.loader.yaml_source import YamlLimits, read_yaml
-from binex.models.workflow import InputSpec, InputType, WorkflowSpec
+from binex.loader.places import locate_faults
+from binex.models.workflow import InputSpec, InputType, WorkflowSource, WorkflowSpec
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4300}")
 _SHOWN: Final = 60
@@ -201,9 +200,9 @@ def _raise(faults: Sequence[tuple[str, str]]) -> None:
         raise InputError(f"{len(faults)} faults in the variables{listed}")
 
 
-def missing_environment(spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str]) -> list[Fault]:
-    """A fault for each ``${env.X}`` and ``${secret.X}`` that has no value, at its place; never with a value."""
-    missing = [
+def missing_environment(dag: DAG, environ: Mapping[str, str]) -> list[FieldFault]:
+    """A fault for each ``${env.X}`` and ``${secret.X}`` that has no value; never with a value."""
+    return [
         FieldFault(
             ("nodes", node_id, *_path_to(dag.nodes[node_id], reference)),
             f"node '{node_id}' needs {reference.text}, and {reference.name} is not in the environment",
@@ -212,13 +211,6 @@ def missing_environment(spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str]
         for node_id, reference in _environment(dag)
         if reference.name not in environ
     ]
-    if not missing:
-        return []
-    if spec.source is None:
-        return [Fault(fault.message, fix=fault.fix) for fault in missing]
-    size = len(spec.source.text) * 4 + 1
-    document = read_yaml(spec.source.text.encode(), YamlLimits(bytes=size, depth=1000, nodes=10_000_000))
-    return list(dict.fromkeys(locate(fault, document) for fault in missing))
 
 
 def resolve_environment(spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str]) -> dict[str, str]:
@@ -227,8 +219,8 @@ def resolve_environment(spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str]
     Raises:
         WorkflowError: one is not set; with all of them.
     """
-    if missing := missing_environment(spec, dag, environ):
-        raise workflow_error(spec.source.file if spec.source else spec.name, missing)
+    if missing := missing_environment(dag, environ):
+        raise locate_faults(spec.source or WorkflowSource(file=spec.name, folder="", text=""), missing)
     return {reference.name: environ[reference.name] for _, reference in _environment(dag)}
 
 

@@ -20,7 +20,7 @@ PLANNED_OF_NODE: Final = frozenset({
 })  # fmt: skip
 """Fields of the published format that are not built yet. One that a model knows is not asked for here."""
 
-NAME_FIX: Final = "use 1 to 64 letters, digits, '_', '-' and '.', not starting with '.', and no name of a device"
+NAME_FIX: Final = "use 1 to 64 letters, digits, '_', '-' and '.', not starting with '.'"
 
 _MEANT: Final = {
     "after": "depends_on",

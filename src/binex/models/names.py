@@ -20,7 +20,8 @@ NAME_PATTERN: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}"
 _NAME = re.compile(rf"{NAME_PATTERN}\Z")
 _SEGMENT = re.compile(rf"({NAME_PATTERN})(?:#([1-9]\d{{0,8}}))?(?:\[(0|[1-9]\d{{0,8}})\])?\Z")
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, in lower case
-_DEVICES: Final = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10)}
+DEVICES: Final = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10)}
+"""What Windows takes for a device, whatever follows after a dot."""
 RESERVED: Final = frozenset({"user", "env", "secret", "node", "item", "index"})
 """Node ids that a reference could not tell from its own words."""
 _EPOCH_US: Final = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
@@ -36,7 +37,7 @@ class Segment(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether *text* may be a node id or an output name; Windows' device names may not."""
-    return _NAME.match(text) is not None and text.split(".", maxsplit=1)[0].lower() not in _DEVICES
+    return _NAME.match(text) is not None and text.split(".", maxsplit=1)[0].lower() not in DEVICES
 
 
 def parse_path(path: str) -> tuple[Segment, ...]:

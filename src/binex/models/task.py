@@ -181,9 +181,7 @@ class Artifact(ArtifactInfo):
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             created_at=now(),
-            lineage=Lineage(
-                task=task.path, agent=task.agent, attempt=task.attempt, derived_from=task.input_artifacts
-            ),
+            lineage=Lineage(task=task.path, agent=task.agent, attempt=task.attempt, derived_from=task.input_artifacts),
             data=data,
         )
 

@@ -10,8 +10,7 @@ from binex import __version__
 from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError
-from binex.loader import load_source
-from binex.loader.places import locate_faults
+from binex.loader import load_source, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
 from binex.models.workflow import WorkflowSource, WorkflowSpec
@@ -54,16 +53,6 @@ async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: Workf
         python=platform.python_version(),
         handlers=handlers,
         git_commit=await _git_commit(Path(source.folder)),
-    )
-
-
-def redact_source(source: WorkflowSource, redactor: Redactor) -> WorkflowSource:
-    """The snapshot as it may be kept: without literal keys."""
-    return source.model_copy(
-        update={
-            "text": redactor.redact_text(source.text, shapes=True),
-            "prompts": {name: redactor.redact_text(text, shapes=True) for name, text in source.prompts.items()},
-        }
     )
 
 

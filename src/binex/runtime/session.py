@@ -15,9 +15,7 @@ from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
 from binex.graph.scope import RunContext
-from binex.loader import load_workflow
-from binex.loader.agents import node_uses
-from binex.loader.variables import resolve_environment, resolve_variables
+from binex.loader import load_workflow, node_uses, redact_source, resolve_environment, resolve_variables
 from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id, new_run_id
@@ -30,7 +28,6 @@ from binex.runtime.orchestrator import Orchestrator, RunPlan
 from binex.runtime.preparation import (
     hash_source,
     prepare_agents,
-    redact_source,
     restore_source,
     versions_of,
 )

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from html import escape as escape_html
 from typing import Final, TypeVar
 from urllib.parse import quote, quote_plus
@@ -46,18 +47,19 @@ class KeyShape:
     rest: str
     is_label: bool = False
 
-    def compiled(self) -> Iterator[tuple[str, re.Pattern[str]]]:
-        """Each start with the expression for the whole; its group ``secret`` is what has to go."""
-        for start in self.starts:
-            literal = re.escape(start)
-            # Not inside a longer word; a JSON escape such as \n is no part of a word.
-            alone = rf"(?:(?<![A-Za-z0-9_]{literal})|(?<=\\[nrt]{literal}))" if start[0].isalnum() else ""
-            whole = (
-                rf"{literal}{alone}(?P<secret>{self.rest})"
-                if self.is_label
-                else rf"(?P<secret>{literal}{alone}{self.rest})"
-            )
-            yield start, re.compile(whole)
+    def finders(self, text: str) -> Iterator[re.Pattern[str]]:
+        """The expressions that are worth looking for in *text*; their group ``secret`` is what has to go."""
+        return (_finder(self, start) for start in self.starts if start in text)
+
+
+@cache
+def _finder(shape: KeyShape, start: str) -> re.Pattern[str]:
+    literal = re.escape(start)
+    # Not inside a longer word; a JSON escape such as \n is no part of a word.
+    alone = rf"(?:(?<![A-Za-z0-9_]{literal})|(?<=\\[nrt]{literal}))" if start[0].isalnum() else ""
+    if shape.is_label:
+        return re.compile(rf"{literal}{alone}(?P<secret>{shape.rest})")
+    return re.compile(rf"(?P<secret>{literal}{alone}{shape.rest})")
 
 
 _PEM_NAME: Final = r"(?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?"
@@ -113,7 +115,7 @@ class Redactor:
         self._byte_clues = tuple(_encode(clue) for clue in clues)
         self._text = re.compile("|".join(map(re.escape, listed)))
         self._bytes = re.compile(b"|".join(re.escape(_encode(form)) for form in listed))
-        self._shapes = tuple(compiled for shape in patterns for compiled in shape.compiled())
+        self._shapes = tuple(patterns)
 
     @property
     def has_values(self) -> bool:
@@ -150,9 +152,9 @@ class Redactor:
         return self._cut_shapes(text) if shapes else text
 
     def _cut_shapes(self, text: str) -> str:
-        for start, shape in self._shapes:
-            if start in text:
-                text = shape.sub(_cut_secret, text)
+        for shape in self._shapes:
+            for finder in shape.finders(text):
+                text = finder.sub(_cut_secret, text)
         return text
 
     def _redact_json(self, value: JsonValue, *, shapes: bool) -> JsonValue:
@@ -179,10 +181,9 @@ def find_shapes(text: str) -> list[tuple[str, int]]:
     """What looks like a key in *text*: what it would be, and its offset; in the order of the text."""
     found: dict[int, str] = {}
     for shape in KEY_SHAPES:
-        if any(start in text for start in shape.starts):
-            for _, expression in shape.compiled():
-                for match in expression.finditer(text):
-                    found.setdefault(match.start("secret"), shape.name)
+        for finder in shape.finders(text):
+            for match in finder.finditer(text):
+                found.setdefault(match.start("secret"), shape.name)
     return [(name, offset) for offset, name in sorted(found.items())]
 
 

@@ -62,7 +62,7 @@ class LiveProgress:
                     self._counts.update(event.run.counts if event.reused else {})
                     line = Text(opening_line(event), style="dim")
                 case FanOutStarted():
-                    self._items[event.task] = [0, event.item_count]
+                    self._items[event.task] = [0, event.item_count, 0]
                 case TaskStarted():
                     moment = time.monotonic()
                     self._running[event.task] = (moment, event.attempt)
@@ -123,7 +123,7 @@ class LiveProgress:
                 again = f"attempt {attempt}, " if attempt > 1 else ""
                 rows[task] = (escape(task), again + elapsed)
             elif node not in rows:
-                done, total = self._items.get(node, [0, 0])
+                done, total, _ = self._items.get(node, [0, 0, 0])
                 elapsed = duration((moment - self._began.get(node, since)) * 1000)
                 rows[node] = (escape(node), f"{done:,}/{total:,} items, {elapsed}")
         return list(rows.values())
@@ -137,6 +137,7 @@ class LiveProgress:
             progress = self._items.get(node_of(record.task))
             if progress is not None:
                 progress[0] += 1
+                progress[2] += record.status in _FAILED
             return self._line(record) if record.status in _FAILED and record.error else None
         self._settled_nodes += 1
         if self._nodes > _SCROLLING_NODES and record.status not in _FAILED:
@@ -152,7 +153,10 @@ class LiveProgress:
             took = record.duration_ms
             if items is not None:
                 took = (time.monotonic() - self._began.get(record.task, time.monotonic())) * 1000
-            ended = (f"{count(items[1], 'item')}, " if items is not None else "") + duration(took)
+            ended = duration(took)
+            if items is not None:
+                failed = f"{items[2]:,} failed, " if items[2] else ""
+                ended = f"{count(items[1], 'item')}, {failed}{ended}"
         return Text.assemble((mark, style), f" {escape(record.task)}  ", (ended, "dim" if style != "red" else "red"))
 
 

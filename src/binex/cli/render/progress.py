@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
+from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
-from binex.cli.render.text import escape, first_line
+from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
 from binex.models.event import Event, FanOutStarted, Notice, RunStarted, TaskRetrying, TaskSettled, TaskStarted
 from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
@@ -75,5 +76,4 @@ def how_it_ended(record: ExecutionRecord) -> str:
     if record.status is TaskStatus.COMPLETED or record.error is None:
         return said + took
     again = "" if record.retry_in_ms is None else f"; again in {duration(record.retry_in_ms)}"
-    kind = f"{escape(record.error.type)}: " if record.error.traceback else ""
-    return f"{said}{took}: {kind}{first_line(record.error.message)}{again}"
+    return f"{said}{took}: {brief(record.error)}{again}"

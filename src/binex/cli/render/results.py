@@ -7,9 +7,10 @@ from pydantic import JsonValue
 
 from binex.analysis.debug import next_steps
 from binex.cli.options import typed
+from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, style_of, words_of
 from binex.cli.render.run_list import counts
-from binex.cli.render.text import clip, escape, first_line, pretty_json, width_of
+from binex.cli.render.text import clip, escape, pretty_json, width_of
 from binex.cli.render.units import count, duration
 from binex.models.run import RunStatus, RunSummary, TaskFailure
 
@@ -77,8 +78,7 @@ def failures(failed: Sequence[TaskFailure], look: Look) -> list[str]:
         name = look.paint(escape(failure.task), "strong")
         lines.append(f"{look.mark(failure.status)} {name} {words_of(failure.status)}{tries}")
         room = look.width - 4 if look.is_terminal else 400
-        said = escape(failure.error.message) if "\n" not in failure.error.message else first_line(failure.error.message)
-        lines.append("    " + clip(f"{_kind_of(failure)}{said}", room, ellipsis=look.glyph("…", "~")))
+        lines.append("    " + clip(brief(failure.error), room, ellipsis=look.glyph("…", "~")))
         if failure.error.fix:
             lines.append(f"    {look.paint('fix:', 'strong')} {escape(failure.error.fix)}")
         if failure.blocked:
@@ -92,11 +92,6 @@ def names(paths: Sequence[str], shown: int = _BLOCKED_SHOWN) -> str:
     """Some paths, and how many more there are."""
     more = f" and {len(paths) - shown:,} more" if len(paths) > shown else ""
     return ", ".join(escape(path) for path in paths[:shown]) + more
-
-
-def _kind_of(failure: TaskFailure) -> str:
-    """The class of an exception, where the message alone would not say what it is."""
-    return f"{escape(failure.error.type)}: " if failure.error.traceback else ""
 
 
 def _heading(name: str, look: Look) -> str:

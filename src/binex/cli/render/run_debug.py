@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from binex.analysis.debug import RunDebug, TaskDebug
+from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.results import commands, names
 from binex.cli.render.run_head import run_head
-from binex.cli.render.text import clip, escape, first_line, pad, pretty_json, width_of
+from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
 from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus
@@ -19,7 +20,7 @@ def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     failed = [task for task in found.tasks if _went_wrong(task)]
     for title, lines in (
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
-        ("Failed", [line for task in failed for line in _failure(task, look)]),
+        ("What went wrong", [line for task in failed for line in _failure(task, look)]),
         ("Tasks", list(_tasks(found, look))),
         ("Inputs", list(_variables(found, look))),
         ("Made with", list(_versions(found))),
@@ -105,7 +106,7 @@ def _about(task: TaskDebug, look: Look) -> str:
     if timing.reused_from is not None:
         parts.append(f"taken over from {escape(timing.reused_from)}")
     if timing.error is not None:
-        parts.append(first_line(timing.error.message))
+        parts.append(brief(timing.error))
     parts += [f"{look.glyph('→', '->')} {escape(info.output)} {size(info.size)}" for info in task.artifacts]
     return ", ".join(parts)
 

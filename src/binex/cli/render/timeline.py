@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from binex.analysis.trace import Pause, TaskTrace, Trace
+from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, style_of, words_of
-from binex.cli.render.text import clip, escape, first_line, pad, width_of
+from binex.cli.render.text import clip, escape, pad, width_of
 from binex.cli.render.units import count, duration
 from binex.models.task import SkipReason, TaskStatus
 
@@ -113,7 +114,7 @@ def _why_not(task: TaskTrace) -> str:
     if task.reused_from is not None:
         return f"taken over from run {escape(task.reused_from)}"
     if task.error is not None:
-        return f"{words_of(task.status)}: {first_line(task.error.message)}"
+        return f"{words_of(task.status)}: {brief(task.error)}"
     return words_of(task.status)
 
 
@@ -121,7 +122,7 @@ def _reason(task: TaskTrace) -> str:
     if task.error is None or task.status not in _FAILED:
         return ""
     tries = f" ({len(task.attempts)} attempts)" if len(task.attempts) > 1 else ""
-    return f"{first_line(task.error.message)}{tries}"
+    return f"{brief(task.error)}{tries}"
 
 
 def _bar(task: TaskTrace, scale: _Scale, look: Look) -> str:

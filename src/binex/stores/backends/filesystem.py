@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from binex.errors import DamagedDataError, InputError, StoreError
-from binex.models.task import Artifact, ArtifactInfo
+from binex.models.task import Artifact
 from binex.stores.backends.failures import os_failure, shown
 
 DATABASE: Final = "binex.db"
@@ -31,6 +31,7 @@ _MARK: Final = b',"content":'
 _CHUNK: Final = 64
 """How many files are written before the event loop gets its turn."""
 _OPEN_FOLDERS: Final = 8
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 # --- the folder ---------------------------------------------------------------------------------------------
@@ -110,13 +111,18 @@ def temporary_name(use: str) -> str:
     return f".tmp-{os.getpid()}-{use}"
 
 
+def is_dead_temporary(name: str) -> bool:
+    """Whether *name* is that of a temporary file whose process is gone."""
+    mark, _, rest = name.partition("-")
+    pid, _, _ = rest.partition("-")
+    return mark == ".tmp" and pid.isdecimal() and not _is_alive(int(pid))
+
+
 def remove_dead_temporaries(folder: Path) -> None:
-    """Remove the temporary files of processes that are gone."""
-    with os.scandir(folder / TEMPORARY) as entries:
-        for entry in entries:
-            parts = entry.name.split("-")
-            if parts[0] == ".tmp" and len(parts) > 1 and parts[1].isdigit() and not _is_alive(int(parts[1])):
-                Path(entry.path).unlink(missing_ok=True)
+    """Remove the temporary files of processes that are gone from one folder."""
+    for path in folder.iterdir():
+        if is_dead_temporary(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
@@ -153,14 +159,14 @@ def artifact_path(folder: Path, run_id: str, artifact_id: str) -> Path:
     return folder / ARTIFACTS / run_id / file_name(artifact_id)
 
 
-def file_head(artifact: ArtifactInfo) -> bytes:
-    """What an artifact's file holds before the content; after that comes a closing brace."""
-    return artifact.model_dump_json().encode()[:-1] + _MARK
-
-
-def file_bytes(artifact: ArtifactInfo, content: bytes) -> bytes:
+def file_bytes(envelope: str, content: bytes) -> bytes:
     """What an artifact's file holds. The content is not encoded again: its bytes stand there as they are."""
-    return b"".join((file_head(artifact), content, b"}"))
+    return b"".join((envelope.encode()[:-1], _MARK, content, b"}"))
+
+
+def file_size(envelope: str, content_size: int) -> int:
+    """How many bytes an artifact's file has."""
+    return len(envelope.encode()) + len(_MARK) + content_size
 
 
 def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
@@ -193,26 +199,28 @@ def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
     )
 
 
-def write_large(folder: Path, artifact: Artifact, *, is_synced: bool, number: int) -> None:
+def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: bool) -> None:
     """Bring a large artifact's file into its place; ready to be named in a commit on return.
 
     Raises:
         StoreError: it cannot be written; nothing stands under the final name.
     """
     path = artifact_path(folder, artifact.run_id, artifact.id)
-    temporary = folder / TEMPORARY / temporary_name(f"large-{number}")
+    # An artifact is written by one at a time, so that its own name makes a temporary one.
+    temporary = path.with_name(temporary_name(hashlib.sha256(path.name.encode()).hexdigest()[:32]))
     try:
+        is_new_folder = not path.parent.exists()
+        make_private_folder(path.parent)
+        temporary.unlink(missing_ok=True)
         try:
             file = create_private_file(temporary)
             try:
-                for part in (file_head(artifact), artifact.data, b"}"):
+                for part in (envelope.encode()[:-1], _MARK, artifact.data, b"}"):
                     write_all(file, part)
                 if is_synced:
                     os.fsync(file)
             finally:
                 os.close(file)
-            is_new_folder = not path.parent.exists()
-            make_private_folder(path.parent)
             temporary.rename(path)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -254,7 +262,6 @@ class Mirror:
         self._staged: list[MirrorFile] = []
         self._waiting: list[MirrorFile] = []
         self._folders: dict[str, int] = {}
-        self._temporary_folder: int | None = None
         self._temporary = temporary_name(f"mirror-{id(self):x}")
         self._needs_mode: bool | None = None
         self.failure: StoreError | None = None
@@ -296,9 +303,6 @@ class Mirror:
         for folder in self._folders.values():
             os.close(folder)
         self._folders.clear()
-        if self._temporary_folder is not None:
-            os.close(self._temporary_folder)
-            self._temporary_folder = None
 
     def write(self, file: MirrorFile) -> None:
         """Write one file: a temporary name, then a rename, so that nobody sees half of it.
@@ -306,12 +310,10 @@ class Mirror:
         Raises:
             OSError: it cannot be written.
         """
-        target = self._folder_of(file.run_id)
-        if self._temporary_folder is None:
-            self._temporary_folder = os.open(self._folder / TEMPORARY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = self._folder_of(file.run_id)
         name = self._temporary
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(name, flags, 0o600, dir_fd=self._temporary_folder)
+        # In the same folder, where a rename costs least. Left by a crash, it is found by the repair of its run.
+        handle = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
         try:
             if self._needs_mode is None:  # an odd umask takes even the owner's rights
                 self._needs_mode = stat.S_IMODE(os.fstat(handle).st_mode) != 0o600
@@ -319,11 +321,11 @@ class Mirror:
                 os.fchmod(handle, 0o600)
             write_all(handle, file.data)
         except OSError:
-            os.unlink(name, dir_fd=self._temporary_folder)
+            os.unlink(name, dir_fd=folder)
             raise
         finally:
             os.close(handle)
-        os.rename(name, file.name, src_dir_fd=self._temporary_folder, dst_dir_fd=target)
+        os.rename(name, file.name, src_dir_fd=folder, dst_dir_fd=folder)
 
     def _folder_of(self, run_id: str) -> int:
         folder = self._folders.get(run_id)

@@ -1,7 +1,6 @@
 """Contents that are too large for the database: their file is in its place before the commit that names it."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ class LargeFiles:
         self._folder = folder
         self._is_synced = is_synced
         self._busy: dict[str, asyncio.Event] = {}
-        self._numbers = itertools.count(1)
 
     @asynccontextmanager
     async def alone(self, artifacts: Sequence[Artifact]) -> AsyncIterator[None]:
@@ -34,15 +32,14 @@ class LargeFiles:
                 self._busy.pop(id, None)
             done.set()
 
-    async def write(self, artifact: Artifact) -> None:
+    async def write(self, artifact: Artifact, envelope: str) -> None:
         """Bring one file into its place.
 
         Raises:
             StoreError: it cannot be written.
         """
-        number = next(self._numbers)
         written = asyncio.get_running_loop().run_in_executor(
-            None, lambda: write_large(self._folder, artifact, is_synced=self._is_synced, number=number)
+            None, lambda: write_large(self._folder, artifact, envelope, is_synced=self._is_synced)
         )
         try:
             await asyncio.shield(written)

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from binex.errors import DamagedDataError
-from binex.stores.backends.filesystem import ARTIFACTS, Mirror, MirrorFile, file_bytes, file_name, sync_folder
+from binex.stores.backends.filesystem import (
+    ARTIFACTS,
+    Mirror,
+    MirrorFile,
+    file_bytes,
+    file_name,
+    is_dead_temporary,
+    sync_folder,
+)
 from binex.stores.backends.lease import find_owner
 from binex.stores.backends.rows import read_artifact
 
@@ -121,9 +129,14 @@ class Repair:
     def _sizes_in(self, run_id: str) -> dict[str, int]:
         try:
             with os.scandir(self._folder / ARTIFACTS / run_id) as entries:
-                return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+                sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
         except FileNotFoundError:
             return {}
+        for name in [name for name in sizes if name.startswith(".")]:
+            del sizes[name]
+            if is_dead_temporary(name):
+                (self._folder / ARTIFACTS / run_id / name).unlink(missing_ok=True)
+        return sizes
 
     def _file(self, run: UnconfirmedRun, seq: int) -> MirrorFile | None:
         row = self._connection.execute(
@@ -135,7 +148,7 @@ class Repair:
         except DamagedDataError as error:
             self._on_notice(f"{error.message}; {error.fix}")
             return None
-        return None if content is None else MirrorFile(run.id, file_name(info.id), file_bytes(info, content))
+        return None if content is None else MirrorFile(run.id, file_name(info.id), file_bytes(row[3], content))
 
     def _write(self, run: UnconfirmedRun, seq: int) -> int:
         file = self._file(run, seq)

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from binex.errors import DamagedDataError
 from binex.models.event import TaskStarted
-from binex.models.names import artifact_id
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
@@ -16,12 +15,6 @@ from binex.models.workflow import WorkflowSource
 _FIX: Final = "see what else is damaged with: binex doctor"
 _RUN_COLUMNS: Final = {"id", "workflow", "status"}
 _ATTEMPT_COLUMNS: Final = {"run_id", "task", "attempt"}
-_ARTIFACT_COLUMNS: Final = {"id", "run_id", "size", "sha256"}
-# A task and an output can be told from the id, see `artifact_id`.
-_ARTIFACT_DERIVED: Final[dict[str, Any]] = {
-    **dict.fromkeys((*_ARTIFACT_COLUMNS, "task", "output"), True),
-    "lineage": {"task"},
-}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -82,34 +75,18 @@ def artifact_name(run_id: str, id: str) -> str:
     return name
 
 
-def artifact_doc(artifact: ArtifactInfo) -> str:
-    is_derived = (
-        artifact_id(artifact.run_id, artifact.task, artifact.output) == artifact.id
-        and artifact.lineage.task == artifact.task
-    )
-    exclude = _ARTIFACT_DERIVED if is_derived else _ARTIFACT_COLUMNS
-    return artifact.model_dump_json(exclude=exclude, exclude_defaults=True)
-
-
 def read_artifact(run_id: str, row: tuple[str, int, bytes, str]) -> ArtifactInfo:
-    """The envelope in a row (name, size, sha256, doc).
+    """The envelope in a row (name, size, sha256, doc); what stands in columns is taken from there.
 
     Raises:
         DamagedDataError: the row does not hold one.
     """
     name, size, sha256, doc = row
     id = f"{run_id}~{name}"
-    what = f"the envelope of artifact {id}"
-    try:
-        fields = json.loads(doc)
-        task, _, output = name.rpartition("~")
-        task = fields.setdefault("task", task.replace("+", "/"))
-        fields.setdefault("output", output)
-        fields["lineage"].setdefault("task", task)
-        fields |= {"id": id, "run_id": run_id, "size": size, "sha256": sha256.hex()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DamagedDataError(f"{what} cannot be read", fix=_FIX) from error
-    return _checked(ArtifactInfo, what, fields)
+    hexadecimal = sha256.hex() if isinstance(sha256, bytes) else sha256
+    return _read(
+        ArtifactInfo, f"the envelope of artifact {id}", doc, id=id, run_id=run_id, size=size, sha256=hexadecimal
+    )
 
 
 def source_row(workflow_hash: str, source: WorkflowSource) -> tuple[str, bytes, str]:

@@ -22,10 +22,12 @@ from binex.stores.backends.filesystem import (
     ARTIFACTS,
     DATABASE,
     LOCKS,
+    TEMPORARY,
     Mirror,
     MirrorFile,
-    file_head,
+    file_bytes,
     file_name,
+    file_size,
     prepare_folder,
     remove_dead_temporaries,
     reporting,
@@ -154,7 +156,7 @@ class SqliteStore(SqliteReader):
 
         Where every record was kept before, the artifacts are not looked at: the first outcome stays whole.
         """
-        run_ids = {item.run_id for item in (*records, *artifacts)}
+        run_ids = {record.run_id for record in records} | {artifact.run_id for artifact in artifacts}
         if not run_ids:
             return
         if len(run_ids) > 1:
@@ -169,7 +171,7 @@ class SqliteStore(SqliteReader):
             key = _key_of(self._connection, run_id)
             for artifact in large:
                 if not _require_same(self._connection, key, artifact):
-                    await self._large.write(artifact)
+                    await self._large.write(artifact, artifact.model_dump_json())
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
 
     def _keeping(
@@ -178,7 +180,7 @@ class SqliteStore(SqliteReader):
         """What keeps an outcome as a part of a transaction; all that can be made ready before is."""
         lease = self._leases.get(run_id)
         kept_records = [(record.task, record.attempt, rows.record_doc(record)) for record in records]
-        kept_artifacts = [(artifact, *_artifact_row(artifact)) for artifact in artifacts]
+        kept_artifacts = [(artifact, *_artifact_row(artifact, artifact.model_dump_json())) for artifact in artifacts]
         noted = [(task, attempt) for task, attempt, _ in kept_records if self._notes.end((run_id, task, attempt))]
 
         def keep(connection: sqlite3.Connection) -> None:
@@ -329,7 +331,7 @@ class SqliteStore(SqliteReader):
 
         def restore() -> list[tuple[int, list[int]]]:
             with reporting("write", self.folder / ARTIFACTS):
-                remove_dead_temporaries(self.folder)
+                remove_dead_temporaries(self.folder / TEMPORARY)
                 repair.restore_interrupted()
                 return repair.confirm_some()
 
@@ -358,25 +360,15 @@ def _key_of(connection: sqlite3.Connection, run_id: str) -> int:
     return cast(int, row[0])
 
 
-def _artifact_row(artifact: Artifact) -> tuple[tuple[object, ...], MirrorFile | None]:
+def _artifact_row(artifact: Artifact, envelope: str) -> tuple[tuple[object, ...], MirrorFile | None]:
     """The row (without the run), and the file that has to follow the commit where none precedes it."""
     name = rows.artifact_name(artifact.run_id, artifact.id)
-    head = file_head(artifact)
+    sha256 = bytes.fromhex(artifact.sha256)
     size = len(artifact.data)
-    is_large = size > INLINE_BYTES
-    row = (
-        name,
-        "file" if is_large else "inline",
-        is_large,
-        size,
-        len(head) + size + 1,
-        bytes.fromhex(artifact.sha256),
-        rows.artifact_doc(artifact),
-        None if is_large else artifact.data,
-    )
-    if is_large:
-        return row, None
-    return row, MirrorFile(artifact.run_id, file_name(artifact.id), b"".join((head, artifact.data, b"}")))
+    if size > INLINE_BYTES:
+        return (name, "file", True, size, file_size(envelope, size), sha256, envelope, None), None
+    file = MirrorFile(artifact.run_id, file_name(artifact.id), file_bytes(envelope, artifact.data))
+    return (name, "inline", False, size, len(file.data), sha256, envelope, artifact.data), file
 
 
 def _require_same(connection: sqlite3.Connection, key: int, artifact: Artifact) -> bool:

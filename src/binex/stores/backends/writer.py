@@ -64,7 +64,8 @@ class Writer:
         self._patience_s = patience_s
         self._on_notice = on_notice
         self._parts: list[_Part] = []
-        self._is_scheduled = False
+        self._next_flush: asyncio.Handle | None = None
+        self._is_lonely = False
         self._wait: _Wait | None = None
         self._gave_up = False
         self._failure: StoreError | None = None
@@ -81,9 +82,12 @@ class Writer:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[object] = loop.create_future()
         self._parts.append(_Part(apply, lease, result))
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            loop.call_soon(self._flush)
+        if self._next_flush is None:
+            self._next_flush = loop.call_soon(self._flush)
+            if self._is_lonely:
+                # One at a time, as in a chain: nobody would come before the loop's next turn, so do not wait for
+                # it. Whoever comes in this turn after all waits for the call that is scheduled.
+                self._commit_parts()
         return result
 
     def fail(self, error: StoreError) -> None:
@@ -119,7 +123,11 @@ class Writer:
         self.fail(StoreError(f"{shown(self._database)} is closed"))
 
     def _flush(self) -> None:
-        self._is_scheduled = False
+        self._next_flush = None
+        self._is_lonely = len(self._parts) <= 1
+        self._commit_parts()
+
+    def _commit_parts(self) -> None:
         # Who was cancelled before the commit asked for nothing.
         parts, self._parts = [part for part in self._parts if not part.result.cancelled()], []
         if not parts:
@@ -234,8 +242,10 @@ class Writer:
                 f"waiting for the store: another process holds the lock of {shown(self._database)}"
                 f" since {self._wait.since:%H:%M:%S}"
             )
-        self._is_scheduled = True
-        loop.call_later(self._wait.next_pause_s(), self._flush)
+        self._is_lonely = False
+        if self._next_flush is not None:
+            self._next_flush.cancel()
+        self._next_flush = loop.call_later(self._wait.next_pause_s(), self._flush)
 
 
 class _Wait:

@@ -1,0 +1,163 @@
+"""A store that forgets everything with the process: for tests, and for runs that nobody will look at again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreError
+from binex.models.event import TaskStarted
+from binex.models.names import is_name
+from binex.models.run import Run
+from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, now
+from binex.models.workflow import WorkflowSource
+from binex.stores.backends.rows import artifact_name
+
+
+class MemoryLease:
+    """The right to execute one run in this process."""
+
+    def __init__(self, run_id: str, epoch: int) -> None:
+        self.run_id = run_id
+        self.epoch = epoch
+        self.since = now()
+        self.is_cancel_requested = asyncio.Event()
+
+    async def wait_for_cancel(self) -> None:
+        await self.is_cancel_requested.wait()
+
+
+class MemoryStore:
+    """A RunStore in dictionaries; every value in it is immutable, so nothing is copied."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self._sources: dict[str, WorkflowSource] = {}
+        self._epochs: dict[str, int] = {}
+        self._leases: dict[str, MemoryLease] = {}
+        self._records: dict[str, dict[tuple[str, int], ExecutionRecord]] = {}
+        self._artifacts: dict[str, dict[str, Artifact]] = {}
+        self._running: dict[str, dict[tuple[str, int], TaskStarted]] = {}
+
+    async def record(self, execution_record: ExecutionRecord) -> None:
+        await self.settle([execution_record])
+
+    async def store(self, artifact: Artifact) -> None:
+        await self.settle([], [artifact])
+
+    async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:
+        run_ids = {record.run_id for record in records} | {artifact.run_id for artifact in artifacts}
+        if not run_ids:
+            return
+        if len(run_ids) > 1:
+            raise ValueError(f"an outcome belongs to one run, not to {', '.join(sorted(run_ids))}")
+        for artifact in artifacts:
+            artifact_name(artifact.run_id, artifact.id)  # an id that would not do elsewhere will not do here
+        await asyncio.sleep(0)  # others get their turn here in every store
+        (run_id,) = run_ids
+        self._require(run_id)
+        kept, own = self._records[run_id], self._artifacts[run_id]
+        if records and all((record.task, record.attempt) in kept for record in records):
+            return
+        added: dict[str, Artifact] = {}
+        for artifact in artifacts:
+            first = own.get(artifact.id) or added.setdefault(artifact.id, artifact)
+            if first.sha256 != artifact.sha256:
+                raise StoreError(f"there is an artifact {artifact.id} already, with other content; the first one stays")
+        for record in records:
+            kept.setdefault((record.task, record.attempt), record)
+        self._artifacts[run_id] |= added
+
+    async def flush(self) -> None:
+        await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def open_run(self, run: Run, source: WorkflowSource) -> AsyncIterator[MemoryLease]:
+        if not is_name(run.id):
+            raise StoreError(f"not a run id: {run.id!r:.80}")
+        if run.id in self._runs:
+            raise StoreError(f"there is a run {run.id} already; the first one stays")
+        self._runs[run.id] = run
+        self._sources.setdefault(run.workflow_hash, source)
+        self._epochs[run.id] = 0
+        self._records[run.id], self._artifacts[run.id], self._running[run.id] = {}, {}, {}
+        async with self._holding(run.id) as lease:
+            yield lease
+
+    @asynccontextmanager
+    async def take_run(self, run_id: str) -> AsyncIterator[MemoryLease]:
+        if run_id not in self._runs:
+            raise InputError(f"no run {run_id!r:.80} in the store", fix="list the runs with: binex runs")
+        if owner := self._leases.get(run_id):
+            raise RunOwnedError(
+                f"run {run_id} is executed by this process since {owner.since.isoformat(timespec='seconds')}",
+                fix=f"let it end, or stop it with: binex cancel {run_id}",
+            )
+        self._running[run_id] = {}
+        async with self._holding(run_id) as lease:
+            yield lease
+
+    @asynccontextmanager
+    async def _holding(self, run_id: str) -> AsyncIterator[MemoryLease]:
+        self._epochs[run_id] += 1
+        lease = self._leases[run_id] = MemoryLease(run_id, self._epochs[run_id])
+        try:
+            await asyncio.sleep(0)
+            yield lease
+        finally:
+            del self._leases[run_id]
+
+    async def is_owned(self, run_id: str) -> bool:
+        return run_id in self._leases
+
+    async def request_cancel(self, run_id: str) -> bool:
+        lease = self._leases.get(run_id)
+        if lease is not None:
+            lease.is_cancel_requested.set()
+        return lease is not None
+
+    async def save_run(self, run: Run) -> None:
+        await asyncio.sleep(0)
+        self._require(run.id)
+        self._runs[run.id] = run
+
+    async def get_run(self, run_id: str) -> Run | None:
+        return self._runs.get(run_id)
+
+    async def list_runs(
+        self, *, limit: int = 20, offset: int = 0, workflow: str | None = None, prefix: str = ""
+    ) -> list[Run]:
+        found = [
+            run
+            for run in reversed(self._runs.values())
+            if run.id.startswith(prefix) and (workflow is None or run.workflow == workflow)
+        ]
+        offset = max(offset, 0)
+        return found[offset : offset + max(limit, 0)]
+
+    async def list_records(self, run_id: str) -> list[ExecutionRecord]:
+        return list(self._records.get(run_id, {}).values())
+
+    async def list_artifacts(self, run_id: str) -> list[ArtifactInfo]:
+        return [artifact.info for artifact in self._artifacts.get(run_id, {}).values()]
+
+    async def get(self, artifact_id: str) -> Artifact | None:
+        return self._artifacts.get(artifact_id.partition("~")[0], {}).get(artifact_id)
+
+    async def get_source(self, workflow_hash: str) -> WorkflowSource:
+        source = self._sources.get(workflow_hash)
+        if source is None:
+            raise DamagedDataError(f"the snapshot {workflow_hash[:12]} of the workflow is missing")
+        return source
+
+    async def note_running(self, started: Sequence[TaskStarted]) -> None:
+        for one in started:
+            if one.run_id in self._leases:
+                self._running[one.run_id][one.task, one.attempt] = one
+
+    async def list_running(self, run_id: str) -> list[TaskStarted]:
+        kept = self._records.get(run_id, {})
+        return [one for attempt, one in self._running.get(run_id, {}).items() if attempt not in kept]
+
+    def _require(self, run_id: str) -> None:
+        if run_id not in self._runs:
+            raise StoreError(f"there is no run {run_id} in the store")

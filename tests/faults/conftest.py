@@ -1,0 +1,41 @@
+"""Projects on disk for the fault tests, and the end of every process that they started."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.harness import Project
+from tests.faults.project import write_project
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Makes projects with the workflow of 50 nodes, each in a folder of its own."""
+    made: list[Project] = []
+
+    def make(name: str = "project", **options: Any) -> Project:
+        write_project(tmp_path / name, **options)
+        made.append(Project(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.close()
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    return make_project()
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an undisturbed run of the workflow makes in the end."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_project(folder, pace_s=0)
+    project = Project(folder)
+    finished = project.run()
+    assert finished.code == 0, finished
+    return project.outputs()
