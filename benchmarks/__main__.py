@@ -28,6 +28,7 @@ CASES: dict[str, Case] = {
     "store": store,
     "installation": installation,
 }
+ENOUGH = 5
 ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]
 
 
@@ -35,14 +36,24 @@ def main() -> None:
     """Run the chosen benchmarks; the table keeps the latest result of the others."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(CASES)}; all if none is named")
-    parser.add_argument("--runs", type=int, default=5, help="rounds, after one to warm up (default 5)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="rounds, after one to warm up (default 5, fewer for a trial)"
+    )
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in CASES]:
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(CASES)}")
     RESULTS.mkdir(exist_ok=True)
     ours()
-    fresh = [row for name in options.names or CASES for row in _take(name, options.runs)]
+    try:
+        fresh = [row for name in options.names or CASES for row in _take(name, options.runs)]
+    finally:
+        shutil.rmtree(RESULTS / "tmp", ignore_errors=True)
     print(render(fresh))
+    if options.runs < ENOUGH:
+        print(f"a trial: the table takes results of {ENOUGH} rounds and more", file=sys.stderr)
+        return
+    for row in fresh:
+        row.save()
     known = [result for row in ROWS if (result := Finished.load(row))]
     if len(known) == len(ROWS):
         write_readme(render(known))
@@ -50,19 +61,16 @@ def main() -> None:
     else:
         missing = ", ".join(row for row in ROWS if not Finished.load(row))
         print(f"{README.name} is written once every row has a result; still missing: {missing}", file=sys.stderr)
-    shutil.rmtree(RESULTS / "tmp", ignore_errors=True)
 
 
 def _take(name: str, rounds: int) -> list[Finished]:
     print(name, file=sys.stderr)
     conditions = about()
     taken = CASES[name](rounds)
-    finished = []
-    for row in taken.rows:
-        profile = profile_of(row.profile) if row.is_missed and row.profile else ""
-        finished.append(Finished.of(row, taken.measured, conditions, profile))
-        finished[-1].save()
-    return finished
+    return [
+        Finished.of(row, taken.measured, conditions, profile_of(row.profile) if row.is_missed and row.profile else "")
+        for row in taken.rows
+    ]
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def render(rows: Iterable[Finished]) -> str:
     for conditions in dict.fromkeys((row.machine, row.versions) for row in known):
         lines += ["", "Medians (lowest to highest) on " + "; ".join(conditions) + ":", ""]
         here = [row for row in known if (row.machine, row.versions) == conditions]
-        lines += [f"- {row.row}: {row.rounds} rounds, {row.date}" for row in here]
+        lines += [f"- {row.row} (rounds: {row.rounds}), {row.date}" for row in here]
     for row in known:
         if row.profile:
             lines += ["", f"### Where the time goes: {row.row}", "", "```text", row.profile, "```"]

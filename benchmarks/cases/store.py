@@ -50,6 +50,7 @@ def store(rounds: int) -> Taken:
             Criterion("`trace latest`", traced.median if traced else None, 0.25, "s"),
             Criterion("a node", room.median / RUNS / NODES / 1e3 if room else None, 2.5, "kB"),
         ],
+        profile=ours(flow.parent, "trace", "latest", "--dir", ".binex"),
     )
     return Taken([row], measured)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from binex.adapters.registry import Registry
-from binex.errors import BinexError, Fault, FieldFault, WorkflowError
+from binex.errors import Fault, FieldFault, WorkflowError
 from binex.graph.dag import DAG
 from binex.loader import (
     find_literal_keys,
@@ -453,7 +453,7 @@ def test_errors_survive_pickling(told: Told, faults_of: FaultsOf, registry: Regi
     with pytest.raises(WorkflowError) as caught:
         parse_workflow("nodes: {a: {agent: 3}}", registry=registry)
     again = pickle.loads(pickle.dumps(caught.value))
-    assert isinstance(again, BinexError)
+    assert isinstance(again, WorkflowError)
     assert (again.message, again.fix, again.faults) == (caught.value.message, caught.value.fix, caught.value.faults)
 
 

@@ -371,3 +371,25 @@ async def test_the_record_is_readable_from_another_process_view(open_bench: Open
     b = artifacts[f"{run.run_id}~b~output"]
     assert b is not None
     assert b.lineage.derived_from == (f"{run.run_id}~a~output",)
+
+
+async def test_a_thread_that_goes_on_after_its_deadline_is_told_of(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    (bench.folder / "steps.py").write_text("import threading\nGATE = threading.Event()\ndef wait():\n    GATE.wait(30)\n")
+    run = await bench.run('nodes: {a: {agent: "local://steps.wait", deadline_ms: 50}}')
+    assert run.failures[0].status is TaskStatus.TIMED_OUT
+    notices = [event.message for event in bench.told(Notice) if isinstance(event, Notice)]
+    assert notices == ["a goes on in its thread, which nobody can stop; 'isolation: process' can be"]
+
+
+async def test_a_crash_in_a_process_of_its_own_fails_only_the_node(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    (bench.folder / "steps.py").write_text("import os\ndef crash():\n    os._exit(3)\ndef fine():\n    return 1\n")
+    run = await bench.run("""
+        nodes:
+          a: {agent: "local://steps.crash", isolation: process}
+          b: {agent: "local://steps.fine", isolation: process}
+    """)
+    assert run.failures[0].error.kind is ErrorKind.PROCESS
+    assert run.failures[0].error.message == "process exited with code 3 before it answered"
+    assert (await bench.records(run))["b"].status is TaskStatus.COMPLETED

@@ -17,7 +17,7 @@ class AgentAdapter(Protocol):
     """Speaks to one kind of agent.
 
     An adapter may also have any of the methods of :class:`ChecksNodes`, :class:`PreparesNodes`,
-    :class:`KnowsItsCode` and :class:`ReportsHealth`; each is used where it is there.
+    :class:`KnowsItsCode`, :class:`LeavesWorkBehind` and :class:`ReportsHealth`; each is used where it is there.
     """
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:
@@ -41,6 +41,8 @@ class NodeUse:
     config: Mapping[str, JsonValue]
     outputs: tuple[str, ...]
     is_isolated: bool = False
+    are_inputs_implied: bool = False
+    """Whether the node declares no inputs: the agent may then take fewer than it is given."""
 
 
 @runtime_checkable
@@ -67,6 +69,16 @@ class KnowsItsCode(Protocol):
 
     def fingerprint(self, use: NodeUse) -> str | None:
         """The hash of the agent's code, in hexadecimal; None where it has none of the project's."""
+        ...
+
+
+@runtime_checkable
+class LeavesWorkBehind(Protocol):
+    """Cannot always stop what it started, and says so."""
+
+    @property
+    def abandoned(self) -> int:
+        """How much goes on at the moment although its tasks have ended."""
         ...
 
 

@@ -75,7 +75,8 @@ class LocalAdapter:
             name = LocalName.of(use.agent)
         except InputError as error:
             return [FieldFault(("agent",), error.message, fix=error.fix)]
-        faults = self._sources.faults(name, self._absolute(use.folder), use.inputs)
+        folder = self._absolute(use.folder)
+        faults = self._sources.faults(name, folder, use.inputs, are_implied=use.are_inputs_implied)
         return [*faults, *_environment_faults(use)]
 
     async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
@@ -91,7 +92,7 @@ class LocalAdapter:
             if isinstance(found, FieldFault):
                 faults[use.node_id] = [found]
             elif found is not None and found.parameters is not None:
-                wrong = found.parameters.faults(found.name, use.inputs)
+                wrong = found.parameters.faults(found.name, use.inputs, are_implied=use.are_inputs_implied)
                 if wrong:
                     faults[use.node_id] = wrong
         self._handlers.update({key: found for key, found in loaded.items() if isinstance(found, Handler)})
@@ -114,13 +115,13 @@ class LocalAdapter:
             try:
                 name = LocalName.of(agent)
             except InputError as error:
-                return AgentHealth(agent=agent, status=HealthStatus.UNREACHABLE, detail=error.message, checked_at=now())
-            for folder in [*self._folders.values(), None]:
-                faults = self._sources.faults(name, folder, None)
-                status = HealthStatus.UNREACHABLE if faults else HealthStatus.OK
-                detail = faults[0].message if faults else f"found in {folder or 'the environment'}"
-                if not faults:
-                    break
+                status, detail = HealthStatus.UNREACHABLE, error.message
+            else:
+                places = [*self._folders.values(), None]
+                faults = {place: self._sources.faults(name, place, None) for place in places}
+                found = [place for place in places if not faults[place]]
+                status = HealthStatus.OK if found else HealthStatus.UNREACHABLE
+                detail = f"found in {found[0] or 'the environment'}" if found else faults[places[0]][0].message
         return AgentHealth(agent=agent, status=status, detail=detail, checked_at=now())
 
     async def _load_now(self, task: TaskNode) -> Handler:

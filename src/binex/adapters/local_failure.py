@@ -6,7 +6,8 @@ from pathlib import Path
 from binex.adapters.local_folder import plain_names
 from binex.errors import AgentError
 
-_OURS = (str(Path(__file__).parent), "<frozen runpy>", "<frozen importlib")
+_PACKAGE = Path(__file__).parents[1]
+_OURS = (str(_PACKAGE / "adapters"), str(_PACKAGE / "runtime"), "<frozen runpy>", "<frozen importlib")
 
 
 def contained(error: BaseException) -> Exception:
@@ -23,7 +24,7 @@ def contained(error: BaseException) -> Exception:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback, without the frames of the adapter and with the names that the user gave his modules."""
+    """The traceback, without Binex's own frames and with the names that the user gave his modules."""
     report = traceback.TracebackException.from_exception(error, compact=True)
     link: traceback.TracebackException | None = report
     while link is not None:

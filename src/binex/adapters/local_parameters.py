@@ -62,8 +62,11 @@ class Parameters:
         """Whether the function wants the task and its artifacts as they are."""
         return self.names == _WHOLE_TASK and not self.takes_rest
 
-    def faults(self, function: str, inputs: Sequence[str]) -> list[FieldFault]:
-        """What does not fit when *function* is given *inputs*; paths are relative to the node."""
+    def faults(self, function: str, inputs: Sequence[str], *, are_implied: bool = False) -> list[FieldFault]:
+        """What does not fit when *function* is given *inputs*; paths are relative to the node.
+
+        Of inputs that *are implied* by the node's dependencies it may take fewer.
+        """
         if self.takes_task:
             return []
         faults = [
@@ -74,7 +77,7 @@ class Parameters:
                 at_key=True,
             )
             for name in inputs
-            if name not in self.names and not self.takes_rest
+            if name not in self.names and not self.takes_rest and not are_implied
         ]
         faults += [
             FieldFault(("inputs",), _missing(function, name, inputs), fix=f"add '{name}' to the inputs")

@@ -93,7 +93,9 @@ class Sources:
         self._sources[file] = (stamp, source)
         return source
 
-    def faults(self, name: LocalName, folder: str | None, inputs: tuple[str, ...] | None) -> list[FieldFault]:
+    def faults(
+        self, name: LocalName, folder: str | None, inputs: tuple[str, ...] | None, *, are_implied: bool = False
+    ) -> list[FieldFault]:
         """What is wrong with the use of a function, as far as its text tells; *inputs* None: any will do."""
         found, source = self.find_and_read(name.module, folder)
         if found is None:
@@ -109,7 +111,9 @@ class Sources:
             return [FieldFault(("agent",), source.fault)] if found.is_in_folder else []
         if name.function in source.defined:
             parameters = source.defined[name.function]
-            return [] if parameters is None or inputs is None else parameters.faults(name.function, inputs)
+            if parameters is None or inputs is None:
+                return []
+            return parameters.faults(name.function, inputs, are_implied=are_implied)
         is_certain = not source.is_open and self.find(f"{name.module}.{name.function}", folder) is None
         return [no_function(name, source.offered)] if is_certain else []
 

@@ -37,6 +37,8 @@ def frame(data: bytes) -> bytes:
 
 def main(request_fd: int, answer_fd: int, crash_fd: int, life_fd: int) -> None:
     """Be the guard, and in the child the worker."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)  # the guard kills its group, and that must never be somebody else's
     for fd in (request_fd, answer_fd, crash_fd, life_fd):
         os.set_inheritable(fd, False)  # programs that the function starts must not hold the pipes open
     _signal_when_parent_dies(_PARENT_DIED)

@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from binex.adapters.base import AgentAdapter
 from binex.errors import InputError, suggest
+from binex.models.limits import Limits
 
-AdapterFactory: TypeAlias = Callable[[], AgentAdapter]
+AdapterFactory: TypeAlias = Callable[[Limits], AgentAdapter]
 
 GROUP = "binex.adapters"
 """The entry point group: a package names a scheme and a callable without arguments that makes the adapter."""
@@ -15,10 +16,10 @@ GROUP = "binex.adapters"
 _PLANNED = ("llm", "a2a", "human")
 
 
-def _local() -> AgentAdapter:
+def _local(limits: Limits) -> AgentAdapter:
     from binex.adapters.local import LocalAdapter
 
-    return LocalAdapter()
+    return LocalAdapter(workers=limits.workers)
 
 
 _BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local}
@@ -30,7 +31,8 @@ class Registry:
     Built-in schemes win over *given* ones only by being refused: nobody may take their place.
     """
 
-    def __init__(self, given: Mapping[str, AgentAdapter] | None = None) -> None:
+    def __init__(self, given: Mapping[str, AgentAdapter] | None = None, *, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._adapters: dict[str, AgentAdapter] = dict(given or {})
         taken = sorted(set(self._adapters) & set(_BUILT_IN))
         if taken:
@@ -54,7 +56,7 @@ class Registry:
 
     def _make(self, scheme: str) -> AgentAdapter:
         if scheme in _BUILT_IN:
-            return _BUILT_IN[scheme]()
+            return _BUILT_IN[scheme](self._limits)
         plugin = self._find_plugins().get(scheme)
         if plugin is None:
             if scheme in _PLANNED:

@@ -1,6 +1,5 @@
 """The command line as click sees it: every command is imported when it is called, and not before."""
 
-import difflib
 from importlib import import_module
 from typing import Any
 
@@ -27,6 +26,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise click.UsageError(f"there is no command '{args[0]:.80}'{hint}", ctx)

@@ -43,11 +43,12 @@ EXIT_INTERNAL = 70
 
 def main(arguments: "Sequence[str] | None" = None) -> int:
     """Do what a command line says, and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         from binex.cli.streams import flush_streams, secure_streams
 
         secure_streams()
-        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
+        code = _invoke(given)
         flush_streams()
     except KeyboardInterrupt:
         return 130
@@ -56,16 +57,26 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     try:
+        if arguments == ["--version"]:  # click takes longer to load than everything else that this needs
+            return _print_version()
         from binex.cli.group import invoke
 
         return invoke(arguments)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - the one place where errors end
-        return _report(error)
+        return report(error)
 
 
-def _report(error: BaseException) -> int:
+def _print_version() -> int:
+    from binex import __version__
+    from binex.cli.streams import write_result
+
+    write_result(f"binex {__version__}")
+    return 0
+
+
+def report(error: BaseException) -> int:
     """Say what went wrong on stderr, and return the exit code for it."""
     import click
 

@@ -3,13 +3,14 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Final, TextIO
 
-from binex.errors import StoreError
+TYPE_CHECKING = False  # as in typing, which takes long to import on the way to `binex --version`
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
 
-_STANDARD: Final = (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w"))
+_STANDARD = (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w"))
 
 
 def secure_streams() -> None:
@@ -40,7 +41,7 @@ def flush_streams() -> None:
             _discard(number, stream)
 
 
-def write_result(text: str, stream: TextIO | None = None) -> None:
+def write_result(text: str, stream: "TextIO | None" = None) -> None:
     """Write *text* and a line's end to stdout, or to the *stream* that stands for it.
 
     Nobody reading any more is no failure: what was to be done is done.
@@ -55,6 +56,8 @@ def write_result(text: str, stream: TextIO | None = None) -> None:
     except BrokenPipeError:
         _discard(1, stream)
     except OSError as error:
+        from binex.errors import StoreError
+
         _discard(1, stream)
         raise StoreError(f"cannot write the result: {error.strerror}") from error
 
@@ -69,7 +72,7 @@ def write_note(text: str) -> None:
 
 
 @contextmanager
-def results_apart() -> Iterator[TextIO]:
+def results_apart() -> "Iterator[TextIO]":
     """Keep stdout for results: what anybody else prints there in the block, child processes too, goes to stderr.
 
     Gives the stream for results. It stays apart afterwards, since a thread that was left behind may still print.
@@ -94,7 +97,7 @@ def results_apart() -> Iterator[TextIO]:
             results.close()
 
 
-def _discard(number: int, stream: TextIO) -> None:
+def _discard(number: int, stream: "TextIO") -> None:
     """Let the rest of what is written to *stream* go nowhere."""
     with suppress(OSError, ValueError):
         number = stream.fileno()

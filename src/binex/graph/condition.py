@@ -11,6 +11,7 @@
 
 A bare word is text, so that ``${review.verdict} == approved`` reads well; it may stand only after an
 operator or in a list. Text that holds a number compares with a number as one, because models answer in text.
+``in`` asks for an item of a list, a key of an object or a part of a text; in everything else there is nothing.
 """
 
 import json
@@ -233,7 +234,7 @@ def _contained(left: _Value, right: _Value) -> _Value:
             return any(_are_equal(item, other) for other in box)
         if isinstance(box, dict):
             return isinstance(item, str) and item in box
-        return item is not None and box is not None and as_text(item) in as_text(box)
+        return isinstance(box, str) and item is not None and as_text(item) in box
 
     return is_in
 

@@ -67,6 +67,7 @@ class FanOut:
 
     @property
     def running_paths(self) -> list[str]:
+        """The items that were handed out and are not settled, those that no agent was needed for included."""
         return [item_path(self.path, index) for index in sorted(self._running)]
 
     def take(self) -> Item:

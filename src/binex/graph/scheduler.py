@@ -192,7 +192,7 @@ class Scheduler:
     def _settle_item(self, fan_out: FanOut, index: int, outcome: Outcome) -> None:
         fan_out.settle(index, outcome)
         if fan_out.stopped_by == outcome.path:
-            self._to_cancel += fan_out.running_paths
+            self._to_cancel += [path for path in fan_out.running_paths if path in self._running]
         self._go_on(fan_out)
 
     def _queue(self, agent: str, entry: "tuple[PlannedNode, float] | FanOut") -> None:

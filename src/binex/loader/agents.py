@@ -101,6 +101,7 @@ def _use(node_id: str, node: NodeSpec, names: tuple[str, ...], folder: Path | No
         config=node.config,
         outputs=node.outputs,
         is_isolated=node.isolation is Isolation.PROCESS,
+        are_inputs_implied=node.inputs is None,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol
 
-from binex.adapters.base import AgentAdapter
+from binex.adapters.base import AgentAdapter, LeavesWorkBehind
 from binex.adapters.registry import Registry
 from binex.graph.scheduler import Work
 from binex.models.limits import Limits
@@ -121,6 +121,7 @@ class _Execution:
         self._agent: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._told_to_stop: TaskStatus | None = None
+        self._abandoned_before = 0
 
     def begin(self, task: TaskNode) -> None:
         """Start the next attempt."""
@@ -160,6 +161,7 @@ class _Execution:
         attempt, agent = self._attempt, self._agent
         if self._told_to_stop is None and attempt is not None and agent is not None:
             self._told_to_stop = why
+            self._abandoned_before = _abandoned(self._adapter)
             agent.cancel()
             self._cancel_timer()
             grace_s = self._executions.dispatcher.grace_s
@@ -176,6 +178,10 @@ class _Execution:
         self._cancel_timer()
         if self._told_to_stop is not None:
             attempt.end_as(self._told_to_stop)
+            if _abandoned(self._adapter) > self._abandoned_before:
+                self._executions.log.notice(
+                    f"{self._work.path} goes on in its thread, which nobody can stop; 'isolation: process' can be"
+                )
         else:
             attempt.take(answer)
         pause_ms = self._pause_ms(attempt) if self._spare is not None else None
@@ -200,3 +206,7 @@ class _Execution:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _abandoned(adapter: AgentAdapter) -> int:
+    return adapter.abandoned if isinstance(adapter, LeavesWorkBehind) else 0

@@ -1,32 +1,34 @@
-"""What an exception becomes in a record: never empty, never the runtime's own frames, never endless."""
+"""What an exception becomes in a record: never empty, never with the runtime's own frames, never endless."""
 
-import traceback
-from pathlib import Path
-
-from binex.errors import AgentError, BadOutputError
+from binex.adapters.local_failure import traceback_of
+from binex.errors import AgentError, BadOutputError, ProcessDiedError, RemoteCodeError
 from binex.models.task import ErrorInfo, ErrorKind
 
-_OURS = tuple(str(Path(__file__).parents[1] / layer) for layer in ("runtime", "adapters"))
 MAX_MESSAGE = 10_000
 MAX_TRACEBACK = 40_000
 
 
 def describe(error: Exception) -> ErrorInfo:
     """The error in full, as text."""
-    is_ours = isinstance(error, AgentError)
     return ErrorInfo(
         kind=_kind(error),
-        type=type(error).__name__,
+        type=error.type_name if isinstance(error, RemoteCodeError) else type(error).__name__,
         message=_message(error),
         fix=error.fix if isinstance(error, AgentError) else None,
-        traceback=None if is_ours and error.__cause__ is None else _trace(error),
+        traceback=_shortened(_traceback(error)),
     )
 
 
 def _kind(error: Exception) -> ErrorKind:
-    if isinstance(error, BadOutputError):
-        return ErrorKind.BAD_OUTPUT
-    return ErrorKind.AGENT if isinstance(error, AgentError) else ErrorKind.CODE
+    match error:
+        case BadOutputError():
+            return ErrorKind.BAD_OUTPUT
+        case ProcessDiedError():
+            return ErrorKind.PROCESS
+        case AgentError() if not isinstance(error, RemoteCodeError):
+            return ErrorKind.AGENT
+        case _:
+            return ErrorKind.CODE
 
 
 def _message(error: Exception) -> str:
@@ -37,14 +39,16 @@ def _message(error: Exception) -> str:
     return message[:MAX_MESSAGE] or f"{type(error).__name__} without a message"
 
 
-def _trace(error: Exception) -> str:
-    """The traceback without the frames that lead from the dispatcher to the agent's code."""
-    frames = traceback.TracebackException.from_exception(error, compact=True)
-    own = [frame for frame in frames.stack if not frame.filename.startswith(_OURS)]
-    if own:
-        frames.stack = traceback.StackSummary.from_list(own)
-    text = "".join(frames.format())
-    if len(text) > MAX_TRACEBACK:
-        half = MAX_TRACEBACK // 2
-        return f"{text[:half]}\n… {len(text) - MAX_TRACEBACK:,} characters left out …\n{text[-half:]}"
-    return text
+def _traceback(error: Exception) -> str | None:
+    if isinstance(error, ProcessDiedError | RemoteCodeError):
+        return error.traceback or None
+    if isinstance(error, AgentError) and error.__cause__ is None:
+        return None  # its message is meant to be enough
+    return traceback_of(error)
+
+
+def _shortened(text: str | None) -> str | None:
+    if text is None or len(text) <= MAX_TRACEBACK:
+        return text
+    half = MAX_TRACEBACK // 2
+    return f"{text[:half]}\n… {len(text) - MAX_TRACEBACK:,} characters left out …\n{text[-half:]}"

@@ -76,7 +76,8 @@ async def open_session(
             listener(Notice(run_id="", message=message))
 
     async with open_sqlite_store(folder, durability=durability, read_only=read_only, on_notice=notice) as store:
-        yield Session(store, folder, durability, Registry(adapters), limits or Limits(), listeners)
+        limits = limits or Limits()
+        yield Session(store, folder, durability, Registry(adapters, limits=limits), limits, listeners)
 
 
 class Session:

@@ -63,7 +63,7 @@ def _finder(shape: KeyShape, start: str) -> re.Pattern[str]:
 
 
 _PEM_NAME: Final = r"(?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?"
-_PEM_TEXT: Final = r"(?:[A-Za-z0-9+/=:,.()\s-]|\\[nrt])"
+_PEM_TEXT: Final = r"(?:[A-Za-z0-9+/=:,.()\s]|-(?!-)|\\[nrt])"
 _TOKEN: Final = r"[A-Za-z0-9._~+/-]{20,}={0,2}"
 
 KEY_SHAPES: Final = (
@@ -83,7 +83,7 @@ KEY_SHAPES: Final = (
     KeyShape("a Slack token", ("xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-"), r"[A-Za-z0-9-]{10,}"),
     KeyShape("a Hugging Face token", ("hf_",), r"[A-Za-z0-9]{30,}"),
     KeyShape("an npm token", ("npm_",), r"[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
-    KeyShape("a JSON Web Token", ("eyJ",), r"[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    KeyShape("a JSON Web Token", ("eyJ",), r"[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"),
     KeyShape("a bearer token", ("Bearer ", "bearer ", "BEARER "), _TOKEN, is_label=True),
     KeyShape("basic credentials", ("Basic ", "basic ", "BASIC "), r"[A-Za-z0-9+/]{20,}={0,2}", is_label=True),
     KeyShape(
@@ -93,7 +93,11 @@ KEY_SHAPES: Final = (
         is_label=True,
     ),
 )
-"""What keys look like. None of them takes a quote or half an escape, so that JSON stays JSON."""
+"""What keys look like.
+
+None of them takes a quote or half an escape, so that JSON stays JSON; none looks far ahead in vain, so that
+no text is slow to search.
+"""
 
 T = TypeVar("T")
 U = TypeVar("U")

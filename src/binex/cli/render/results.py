@@ -53,8 +53,11 @@ def closing_line(summary: RunSummary, look: Look) -> str:
     """``run 1k3x2yz completed in 1.2 s: 12 completed``."""
     run = summary.run
     status = look.paint(words_of(run.status), style_of(run.status))
-    reused = f" ({summary.reused:,} already were)" if summary.reused else ""
-    return f"run {look.paint(run.id, 'strong')} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}"
+    name = look.paint(run.id, "strong")
+    if summary.was_done:
+        return f"nothing to do: run {name} {status}, and every node of it has settled"
+    reused = f" ({summary.reused:,} of them before)" if summary.reused else ""
+    return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}"
 
 
 def commands(steps: Sequence[tuple[str, str]], look: Look, directory: Path | None) -> list[str]:

@@ -264,7 +264,6 @@ class Mirror:
         self._folders: dict[str, int] = {}
         self._temporary = temporary_name(f"mirror-{id(self):x}")
         self._needs_mode: bool | None = None
-        self.failure: StoreError | None = None
 
     def stage(self, file: MirrorFile) -> None:
         """Note the file of an artifact whose content is part of the transaction being made."""
@@ -289,15 +288,18 @@ class Mirror:
         return not self._waiting
 
     def write_some(self) -> None:
-        """Write the next few files; ``failure`` says if one could not be."""
+        """Write the next few files.
+
+        Raises:
+            StoreError: one could not be written; nothing else is.
+        """
         some, self._waiting = self._waiting[:_CHUNK], self._waiting[_CHUNK:]
         for file in some:
             try:
                 self.write(file)
             except OSError as error:
                 self._waiting.clear()
-                self.failure = os_failure("write", self._folder / ARTIFACTS / file.run_id / file.name, error)
-                return
+                raise os_failure("write", self._folder / ARTIFACTS / file.run_id / file.name, error) from error
 
     def close(self) -> None:
         for folder in self._folders.values():

@@ -5,12 +5,12 @@ loop; artifact files follow the commit, or precede it where they are too large t
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
-from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreDamagedError, StoreError
+from binex.errors import InputError, RunOwnedError, StoreDamagedError, StoreError
 from binex.models.event import TaskStarted
 from binex.models.names import is_name
 from binex.models.run import Durability, Run
@@ -24,10 +24,6 @@ from binex.stores.backends.filesystem import (
     LOCKS,
     TEMPORARY,
     Mirror,
-    MirrorFile,
-    file_bytes,
-    file_name,
-    file_size,
     prepare_folder,
     remove_dead_temporaries,
     reporting,
@@ -38,10 +34,16 @@ from binex.stores.backends.lease import RunLease, find_owner, remove_lock, reque
 from binex.stores.backends.notes import Notes, ignore_failure
 from binex.stores.backends.reader import SqliteReader, patiently
 from binex.stores.backends.repair import Repair
+from binex.stores.backends.statements import (
+    INLINE_BYTES,
+    artifact_row,
+    confirmation,
+    keep_snapshot,
+    key_of,
+    replace_unreadable,
+    require_same,
+)
 from binex.stores.backends.writer import Writer
-
-INLINE_BYTES: Final = 64 * 1024
-"""Contents up to this size ride in the same transaction as their record."""
 
 
 @asynccontextmanager
@@ -141,7 +143,7 @@ class SqliteStore(SqliteReader):
             connection, self._database, mirror=self._mirror, patience_s=patience_s, on_notice=on_notice
         )
         self._large = LargeFiles(folder, is_synced=durability is Durability.FULL)
-        self._notes = Notes(self._writer, self._leases.get)
+        self._notes = Notes(self._writer)
 
     # --- outcomes -------------------------------------------------------------------------------------------
 
@@ -168,9 +170,9 @@ class SqliteStore(SqliteReader):
             return
         async with self._large.alone(large):
             self._writer.require_usable()
-            key = _key_of(self._connection, run_id)
+            key = key_of(self._connection, run_id)
             for artifact in large:
-                if not _require_same(self._connection, key, artifact):
+                if not require_same(self._connection, key, artifact):
                     await self._large.write(artifact, artifact.model_dump_json())
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
 
@@ -180,12 +182,12 @@ class SqliteStore(SqliteReader):
         """What keeps an outcome as a part of a transaction; all that can be made ready before is."""
         lease = self._leases.get(run_id)
         kept_records = [(record.task, record.attempt, rows.record_doc(record)) for record in records]
-        kept_artifacts = [(artifact, *_artifact_row(artifact, artifact.model_dump_json())) for artifact in artifacts]
-        noted = [(task, attempt) for task, attempt, _ in kept_records if self._notes.end((run_id, task, attempt))]
+        kept_artifacts = [(artifact, *artifact_row(artifact, artifact.model_dump_json())) for artifact in artifacts]
+        delete_notes = self._notes.end(run_id, [(record.task, record.attempt) for record in records])
 
         def keep(connection: sqlite3.Connection) -> None:
             execute = connection.execute
-            key = _key_of(connection, run_id) if lease is None else lease.key
+            key = key_of(connection, run_id) if lease is None else lease.key
             if lease is None:
                 execute("UPDATE runs SET is_confirmed = 0 WHERE seq = ? AND is_confirmed = 1", (key,))
             is_new = not kept_records
@@ -193,9 +195,9 @@ class SqliteStore(SqliteReader):
                 inserted = execute(
                     "INSERT OR IGNORE INTO records (run, task, attempt, doc) VALUES (?, ?, ?, ?)", (key, *row)
                 )
-                is_new |= bool(inserted.rowcount) or _replace_unreadable(connection, key, run_id, row)
-            for attempt in noted:
-                execute("DELETE FROM running WHERE run = ? AND task = ? AND attempt = ?", (key, *attempt))
+                is_new |= bool(inserted.rowcount) or replace_unreadable(connection, key, run_id, row)
+            if delete_notes is not None:
+                delete_notes(connection, key)
             if not is_new:
                 return
             for artifact, values, file in kept_artifacts:
@@ -206,7 +208,7 @@ class SqliteStore(SqliteReader):
                     (key, *values),
                 )
                 if not inserted.rowcount:
-                    _require_same(connection, key, artifact)
+                    require_same(connection, key, artifact)
                 elif file is not None:
                     self._mirror.stage(file)
 
@@ -229,7 +231,7 @@ class SqliteStore(SqliteReader):
             )
             if not inserted.rowcount:
                 raise StoreError(f"there is a run {run.id} already; the first one stays")
-            _keep_snapshot(connection, snapshot)
+            keep_snapshot(connection, snapshot)
             lease = lease or self._acquire(run.id, 1)
             lease.key = cast(int, inserted.lastrowid)
 
@@ -313,12 +315,13 @@ class SqliteStore(SqliteReader):
         await self._writer.submit(update, self._leases.get(run.id))
 
     async def note_running(self, started: Sequence[TaskStarted]) -> None:
-        self._notes.add(started)
+        for run_id in {one.run_id for one in started}:
+            if lease := self._leases.get(run_id):
+                self._notes.write(lease, [one for one in started if one.run_id == run_id])
 
     # --- the whole ------------------------------------------------------------------------------------------
 
     async def flush(self) -> None:
-        self._notes.write()
         await self._writer.finish()
 
     async def tidy(self) -> None:
@@ -336,89 +339,14 @@ class SqliteStore(SqliteReader):
                 return repair.confirm_some()
 
         for key, artifacts in await patiently(restore, "read", self._database, self._patience_s):
-            self._writer.submit(_confirmation(key, artifacts)).add_done_callback(ignore_failure)
+            self._writer.submit(confirmation(key, artifacts)).add_done_callback(ignore_failure)
 
     def refuse_writing(self) -> None:
         """Fail every write from now on: the store was opened for reading."""
-        self._writer.fail(StoreError(f"{shown(self.folder)} was opened for reading only"))
+        self._writer.refuse(StoreError(f"{shown(self.folder)} was opened for reading only"))
 
     def close(self) -> None:
         """Give everything back. What was acknowledged is durable; files still to be written are, at the next open."""
-        self._notes.stop()
         self._writer.close()
         self._mirror.close()
         self._connection.close()
-
-
-# --- parts of transactions ----------------------------------------------------------------------------------
-
-
-def _key_of(connection: sqlite3.Connection, run_id: str) -> int:
-    row = connection.execute("SELECT seq FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if row is None:
-        raise StoreError(f"there is no run {run_id} in the store")
-    return cast(int, row[0])
-
-
-def _artifact_row(artifact: Artifact, envelope: str) -> tuple[tuple[object, ...], MirrorFile | None]:
-    """The row (without the run), and the file that has to follow the commit where none precedes it."""
-    name = rows.artifact_name(artifact.run_id, artifact.id)
-    sha256 = bytes.fromhex(artifact.sha256)
-    size = len(artifact.data)
-    if size > INLINE_BYTES:
-        return (name, "file", True, size, file_size(envelope, size), sha256, envelope, None), None
-    file = MirrorFile(artifact.run_id, file_name(artifact.id), file_bytes(envelope, artifact.data))
-    return (name, "inline", False, size, len(file.data), sha256, envelope, artifact.data), file
-
-
-def _require_same(connection: sqlite3.Connection, key: int, artifact: Artifact) -> bool:
-    """Whether the artifact is in the store.
-
-    Raises:
-        StoreError: there is another one with its id.
-    """
-    where = (key, rows.artifact_name(artifact.run_id, artifact.id))
-    row = connection.execute("SELECT sha256 FROM artifacts WHERE run = ? AND name = ?", where).fetchone()
-    if row is None:
-        return False
-    if row[0] != bytes.fromhex(artifact.sha256):
-        raise StoreError(f"there is an artifact {artifact.id} already, with other content; the first one stays")
-    return True
-
-
-def _replace_unreadable(connection: sqlite3.Connection, key: int, run_id: str, row: tuple[str, int, str]) -> bool:
-    """Put a record in the place of one that is damaged; without that, its task could never end again."""
-    task, attempt, doc = row
-    where = (key, task, attempt)
-    old = connection.execute("SELECT doc FROM records WHERE run = ? AND task = ? AND attempt = ?", where)
-    try:
-        rows.read_record(run_id, (task, attempt, old.fetchone()[0]))
-    except DamagedDataError:
-        connection.execute("UPDATE records SET doc = ? WHERE run = ? AND task = ? AND attempt = ?", (doc, *where))
-        return True
-    return False
-
-
-def _keep_snapshot(connection: sqlite3.Connection, row: tuple[str, bytes, str]) -> None:
-    """Keep a snapshot, unless it is there; one that is damaged is replaced."""
-    workflow_hash = row[0]
-    old = connection.execute("SELECT sha256, doc FROM workflows WHERE hash = ?", (workflow_hash,)).fetchone()
-    if old is not None:
-        with suppress(DamagedDataError):
-            rows.read_source(workflow_hash, old)
-            return
-    connection.execute("INSERT OR REPLACE INTO workflows (hash, sha256, doc) VALUES (?, ?, ?)", row)
-
-
-def _confirmation(key: int, artifacts: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
-    def confirm(connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "UPDATE artifacts SET is_confirmed = 1, content = NULL WHERE seq = ?", [(seq,) for seq in artifacts]
-        )
-        connection.execute(
-            "UPDATE runs SET is_confirmed = 1 WHERE seq = ?"
-            " AND NOT EXISTS (SELECT 1 FROM artifacts WHERE run = runs.seq AND is_confirmed = 0)",
-            (key,),
-        )
-
-    return confirm

@@ -1,8 +1,7 @@
 """The one writer of a store: what is asked for in the same turn of the event loop shares one commit.
 
 The commit is made in the event loop itself. Handing it to a thread costs two switches a commit, which a chain
-of small nodes (one commit at a time) pays in full, while a fan-out already shares its commits; see
-``docs`` for figures.
+of small nodes (one commit at a time) pays in full, while a fan-out shares its commits anyway.
 """
 
 import asyncio
@@ -69,6 +68,7 @@ class Writer:
         self._wait: _Wait | None = None
         self._gave_up = False
         self._failure: StoreError | None = None
+        self._refusal: StoreError | None = None
 
     def submit(self, apply: Apply, lease: RunLease | None = None) -> "asyncio.Future[object]":
         """Have *apply* done in the next transaction; the future has its result once that is durable.
@@ -97,10 +97,14 @@ class Writer:
         for part in parts:
             part.fail(_again(self._failure))
 
+    def refuse(self, reason: StoreError) -> None:
+        """Take no parts any more; nothing is lost by it."""
+        self._refusal = reason
+
     def require_usable(self) -> None:
-        """Raise StoreError where an earlier write failed."""
-        if self._failure is not None:
-            raise _again(self._failure)
+        """Raise StoreError where an earlier write failed, or where nothing may be written."""
+        if reason := self._failure or self._refusal:
+            raise _again(reason)
 
     async def finish(self) -> None:
         """Return when everything is written, the files included.
@@ -111,16 +115,19 @@ class Writer:
         if self._parts:
             await self.submit(lambda _: None)
         while not self._mirror.is_done:
-            self._mirror.write_some()
+            self._write_some_files()
             await asyncio.sleep(0)
-        if self._mirror.failure is not None:
-            raise _again(self._mirror.failure)
+        if self._failure is not None:
+            raise _again(self._failure)
 
     def close(self) -> None:
         """Commit what is still waiting, as far as that can be done at once."""
         if self._parts and self._failure is None:
             self._flush()
-        self.fail(StoreError(f"{shown(self._database)} is closed"))
+        closed = StoreError(f"{shown(self._database)} is closed")
+        for part in self._parts:
+            part.fail(closed)
+        self.refuse(closed)
 
     def _flush(self) -> None:
         self._next_flush = None
@@ -142,7 +149,7 @@ class Writer:
             else:
                 failure = sqlite_failure("write", self._database, error)
                 for part in parts:
-                    part.fail(failure)
+                    part.fail(_again(failure))
                 self.fail(failure)
         except BaseException as error:
             self._roll_back()
@@ -156,11 +163,15 @@ class Writer:
                 asyncio.get_running_loop().call_soon(self._write_files)
 
     def _write_files(self) -> None:
-        self._mirror.write_some()
-        if self._mirror.failure is not None:
-            self.fail(self._mirror.failure)
-        elif not self._mirror.is_done:
+        self._write_some_files()
+        if not self._mirror.is_done:
             asyncio.get_running_loop().call_soon(self._write_files)
+
+    def _write_some_files(self) -> None:
+        try:
+            self._mirror.write_some()
+        except StoreError as error:
+            self.fail(error)
 
     def _commit(self, parts: list[_Part]) -> None:
         """Write *parts* in one transaction; one that is refused is left out and its future fails."""
@@ -234,7 +245,7 @@ class Writer:
                 fix=f"find out which (fuser {shown(self._database)}), let it finish or stop it, then go on",
             )
             for part in parts:
-                part.fail(failure)
+                part.fail(_again(failure))
             return
         if waited_s >= self._wait.next_notice_s:
             self._wait.next_notice_s += _NOTICE_EVERY_S

@@ -1,0 +1,130 @@
+"""Everything about a run."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tests.analysis.conftest import Ledger, error
+
+from binex.analysis.artifacts import find_damage, get_artifact, list_artifacts
+from binex.analysis.debug import debug
+from binex.errors import DamagedDataError
+from binex.models.run import RunStatus
+from binex.models.task import SkipReason, TaskStatus
+from binex.stores.backends.sqlite import open_sqlite_store
+
+
+async def test_a_failed_run_says_what_failed_what_that_blocked_and_what_to_type(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=4)
+    await ledger.attempt(run, "a", 0, 5, makes=[1])
+    failed = {"status": TaskStatus.FAILED, "error": error("no luck")}
+    await ledger.attempt(run, "b", 5, 5, is_final=False, retry_in_ms=5, **failed)
+    await ledger.attempt(run, "b", 15, 5, attempt=2, **failed)
+    for task in ("c", "d"):
+        await ledger.decided(run, task, 21, TaskStatus.SKIPPED, skip_reason=SkipReason.BLOCKED, blocked_by="b")
+    found = await debug(ledger.store, run)
+    assert found.verdict == "Failed: 'b' failed and blocked 2 more."
+    (failure,) = found.failures
+    assert (failure.task, failure.attempts, failure.blocked) == ("b", 2, ("c", "d"))
+    assert [step.command for step in found.next_steps] == ["resume 1aaa1 --retry-failed"]
+    tasks = {task.timing.task: task for task in found.tasks}
+    assert [record.attempt for record in tasks["b"].records] == [1, 2]
+    assert tasks["b"].blocked == ("c", "d")
+    assert [info.id for info in tasks["a"].artifacts] == ["1aaa1~a~output"]
+    assert found.damage == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "command"),
+    [
+        (RunStatus.COMPLETED, "Completed.", "artifacts list 1aaa1"),
+        (RunStatus.INTERRUPTED, "Interrupted: 1 of 2 nodes have not settled.", "resume 1aaa1"),
+        (RunStatus.RUNNING, "Interrupted: 1 of 2 nodes have not settled.", "resume 1aaa1"),
+        (RunStatus.CANCELLED, "Cancelled: 1 of 2 nodes have not settled.", None),
+        (RunStatus.WAITING, "Waiting for an answer.", None),
+        (RunStatus.OVER_BUDGET, "Over budget: 1 of 2 nodes have not settled.", None),
+    ],
+)
+async def test_the_verdict_fits_the_state(ledger: Ledger, status: RunStatus, verdict: str, command: str | None) -> None:
+    run = await ledger.run("1aaa1", status=status, node_count=2)
+    await ledger.attempt(run, "a", 0, 5)
+    found = await debug(ledger.store, run)
+    assert found.verdict == verdict
+    assert [step.command for step in found.next_steps] == ([command] if command else [])
+
+
+async def test_a_running_run_can_be_cancelled(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.RUNNING, node_count=2, is_alive=True)
+    found = await debug(ledger.store, run)
+    assert found.verdict == "Running: 2 of 2 nodes have not settled."
+    assert [step.command for step in found.next_steps] == ["cancel 1aaa1"]
+
+
+async def test_a_completed_run_with_failed_items_says_so(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=1)
+    await ledger.attempt(run, "s[0]", 0, 5, status=TaskStatus.TIMED_OUT, error=error("late"))
+    await ledger.attempt(run, "s[1]", 0, 5)
+    await ledger.decided(run, "s", 6, TaskStatus.COMPLETED, attempt=1)
+    found = await debug(ledger.store, run)
+    assert found.verdict == "Completed, though 's[0]' timed out."
+    assert [task.timing.task for task in found.tasks] == ["s", "s[0]", "s[1]"]
+    assert found.tasks[0].item_count == 2
+
+
+async def test_many_causes_are_counted(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=5)
+    for number in range(5):
+        await ledger.attempt(run, f"t{number}", number, 1, status=TaskStatus.FAILED, error=error())
+    assert (await debug(ledger.store, run)).verdict == "Failed: 't0' failed; 't1' failed; 't2' failed; 2 more failed."
+
+
+async def test_a_lost_and_an_altered_artifact_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / ".binex"
+    async with open_sqlite_store(folder) as store:
+        ledger = Ledger(store, folder, None)  # type: ignore[arg-type]
+        run = await ledger.run("1aaa1", node_count=3)
+        for task in ("lost", "altered", "sound"):
+            await ledger.attempt(run, task, 0, 5, makes="x" * 100_000)
+    files = {path.name: path for path in (folder / "artifacts" / "1aaa1").iterdir()}
+    files["1aaa1~lost~output.json"].unlink()
+    altered = files["1aaa1~altered~output.json"]
+    altered.write_bytes(altered.read_bytes().replace(b"xxx", b"yyy", 1))
+
+    async with open_sqlite_store(folder, read_only=True) as store:
+        found = await debug(store, run)
+        assert sorted(damage.where for damage in found.damage) == ["altered.output", "lost.output"]
+        assert all(damage.message for damage in found.damage)
+        assert found.verdict == "Completed. Parts of its record are damaged."
+        assert found.next_steps[0].command == "doctor"
+        assert len(found.tasks) == 3
+
+        listed = await list_artifacts(store, run, verify=True)
+        assert len(listed.artifacts) == 3
+        assert len(listed.damage) == 2
+        sound = next(info for info in listed.artifacts if info.task == "sound")
+        assert await find_damage(store, sound) is None
+        assert (await get_artifact(store, sound)).content == "x" * 100_000
+
+
+async def test_an_artifact_that_only_its_record_knows_is_damage(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=1)
+    await ledger.attempt(run, "a", 0, 5, output_artifacts=("1aaa1~a~output",))
+    (damage,) = (await debug(ledger.store, run)).damage
+    assert (damage.where, damage.message) == ("a", "its artifact 1aaa1~a~output is not in the store")
+
+
+async def test_a_lost_workflow_is_damage_and_the_rest_is_there(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=1)
+    await ledger.attempt(run, "a", 0, 5)
+    with sqlite3.connect(ledger.folder / "binex.db") as database:
+        database.execute("DELETE FROM workflows")
+    database.close()
+    found = await debug(ledger.store, run)
+    assert [damage.where for damage in found.damage] == ["workflow"]
+    assert len(found.tasks) == 1
+
+
+async def test_an_artifact_that_is_gone_between_two_looks_is_damage(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=1)
+    with pytest.raises(DamagedDataError, match="is listed and is not there"):
+        await get_artifact(ledger.store, ledger.artifact(run, "a", 1).info)

@@ -1,0 +1,163 @@
+"""A1 to A3, A6 to A8: a process that is killed, wherever it was, loses nothing that it claimed."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.faults.harness import Finished, Left, Project, check_complete, check_resumed
+from tests.faults.tracing import FAMILIES, injecting, needs_strace
+
+MakeProject = Callable[..., Project]
+
+
+def _kill_at(project: Project, seconds: float) -> Finished:
+    process = project.start("run", project.file)
+    process.ends_within(seconds)
+    process.kill_all()
+    return process.wait()
+
+
+def _measured(project: Project) -> float:
+    """How long a whole run takes here and now."""
+    began = time.monotonic()
+    finished = project.run()
+    assert finished.code == 0, finished
+    return time.monotonic() - began
+
+
+def _side_by_side(work: Callable[[int], None], numbers: range) -> None:
+    """Do *work* for every number, two at a time; whatever fails, all are done, and the failures are told together."""
+
+    def caught(number: int) -> str | None:
+        try:
+            work(number)
+        except AssertionError as error:
+            return f"number {number}: {error}"
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        failures = [failure for failure in pool.map(caught, numbers) if failure is not None]
+    assert not failures, f"{len(failures)} of {len(numbers)} failed\n\n" + "\n\n".join(failures)
+
+
+def _kill_and_resume(make_project: MakeProject, expected: Any, moments: list[float]) -> None:
+    taken = _measured(make_project("measure"))
+
+    def work(number: int) -> None:
+        project = make_project(f"kill-{number}")
+        check_resumed(project, Left.by(project, _kill_at(project, taken * moments[number])), expected)
+
+    _side_by_side(work, range(len(moments)))
+
+
+def test_a_run_killed_at_30_random_moments_goes_on_without_loss_or_repetition(
+    make_project: MakeProject, expected: Any
+) -> None:
+    chance = random.Random(20_260_731)
+    _kill_and_resume(make_project, expected, [(number + chance.random()) / 29 for number in range(30)])
+
+
+@pytest.mark.campaign
+def test_a_run_killed_at_300_random_moments_goes_on_without_loss_or_repetition(
+    make_project: MakeProject, expected: Any
+) -> None:
+    chance = random.Random(4711)
+    _kill_and_resume(make_project, expected, [chance.random() * 1.05 for _ in range(300)])
+
+
+def test_a_resume_that_is_killed_twice_never_falls_back(project: Project, expected: Any) -> None:
+    """A3."""
+    process = project.start("run", project.file)
+    process.wait_for_text("completed in", count=10)
+    process.kill_all()
+    ended = [process.wait()]
+    progress = [Left.by(project, *ended)]
+    for _ in range(2):
+        process = project.start("resume")
+        process.wait_for_text("completed in", count=10)
+        process.kill_all()
+        ended.append(process.wait())
+        progress.append(Left.by(project, *ended))
+        before, now = progress[-2:]
+        assert before.kept.settled <= now.kept.settled
+        again = {line.split()[0] for line in project.effects()[before.effects :]} & before.kept.settled
+        assert not again, f"executed again: {sorted(again)}"
+    check_resumed(project, progress[-1], expected)
+
+
+# --- before the N-th system call ----------------------------------------------------------------------------
+
+
+def _kill_before(make_project: MakeProject, expected: Any, calls: str, number: int) -> bool:
+    """Whether the run was killed before its N-th call, and not over before."""
+    project = make_project(f"{calls.partition(',')[0]}-{number}", pace_s=0.005)
+    finished = project.run(before=injecting(calls, f"signal=KILL:when={number}"))
+    left = Left.by(project, finished)
+    if finished.code == 0:
+        check_complete(project, left, expected)
+        return False
+    assert finished.code == -signal.SIGKILL, finished
+    check_resumed(project, left, expected)
+    return True
+
+
+SAMPLE = {
+    "write": (1, 20, 45, 70, 140, 300),
+    "fsync": (1, 2, 3, 4),
+    "fdatasync": (1, 2, 3, 8, 20),
+    "rename": (1, 2, 3, 12, 40),
+    "unlink": (1, 3, 7, 9, 10),
+    "mkdir": (1, 2, 4, 6, 8),
+    "link": (1,),
+    "truncate": (1, 2),
+}
+
+
+@needs_strace
+@pytest.mark.parametrize("family", SAMPLE)
+def test_a_run_killed_before_its_nth_system_call_goes_on_without_loss_or_repetition(
+    make_project: MakeProject, expected: Any, family: str
+) -> None:
+    numbers = SAMPLE[family]
+
+    def work(number: int) -> None:
+        was_killed = _kill_before(make_project, expected, FAMILIES[family], numbers[number])
+        assert was_killed, f"the run makes fewer than {numbers[number]} calls of {family}"
+
+    _side_by_side(work, range(len(numbers)))
+
+
+@needs_strace
+@pytest.mark.campaign
+@pytest.mark.parametrize("family", ["write", "fsync", "fdatasync", "rename", "unlink", "mkdir", "open"])
+def test_a_run_killed_before_every_system_call_goes_on_without_loss_or_repetition(
+    make_project: MakeProject, expected: Any, family: str
+) -> None:
+    step = {"write": 9, "fdatasync": 2, "rename": 3, "open": 60}.get(family, 1)
+    started = 1 if family != "open" else 600  # what comes before is Python's own start
+
+    def work(number: int) -> None:
+        _kill_before(make_project, expected, FAMILIES[family], started + number * step)
+
+    _side_by_side(work, range(40))
+
+
+@needs_strace
+@pytest.mark.parametrize(("calls", "number"), [("fdatasync", 3), ("pwrite64", 40), (FAMILIES["rename"], 4)])
+def test_a_resume_killed_before_its_nth_system_call_goes_on(
+    project: Project, expected: Any, calls: str, number: int
+) -> None:
+    process = project.start("run", project.file)
+    process.wait_for_text("completed in", count=15)
+    process.kill_all()
+    first = process.wait()
+    second = project.binex("resume", before=injecting(calls, f"signal=KILL:when={number}"))
+    assert second.code == -signal.SIGKILL, second
+    check_resumed(project, Left.by(project, first, second), expected)
+
+
