@@ -224,3 +224,12 @@ def test_without_a_foreach_there_is_no_item() -> None:
 
 def test_a_workflow_full_of_faults_is_refused_without_reading_all_of_it() -> None:
     assert len(faults({f"n{i}": {"inputs": {"x": "${nobody.x}"}} for i in range(300)})) == 100
+
+
+def test_a_node_with_hundreds_of_unknown_dependencies_is_refused_without_reading_all_of_them() -> None:
+    assert len(faults({"a": {"depends_on": [f"g{i}" for i in range(300)]}})) == 100
+
+
+def test_of_many_cycles_the_first_are_reported() -> None:
+    pairs = {f"{side}{i}": {"depends_on": [f"{'ba'[side == 'b']}{i}"]} for i in range(50) for side in "ab"}
+    assert len(cycles(pairs)) == 10

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Final, Protocol, Self, TextIO
 
 from binex.cli.limits import read_limits
+from binex.cli.loop import CommandLoop
 from binex.cli.options import ExecutionOptions
 from binex.cli.reading import json_of
 from binex.cli.render.look import Look
@@ -74,16 +75,18 @@ class Execution:
 
     def execute(self, work: Callable[[Session], Awaitable[RunSummary]]) -> int:
         """Do *work*, print what it made on stdout and everything else on stderr, and return the exit code."""
-        stop = _Stop()
+        stop, loop = _Stop(), CommandLoop()
         with results_apart() as stream:
             with stop.on_signals():
-                summary = asyncio.run(self._run(work, stop))
-            if summary is None:
-                return stop.exit_code
-            self._print(summary, stream)
-        if summary.status is RunStatus.INTERRUPTED:
-            return stop.exit_code
-        return _EXIT_CODES.get(summary.status, 1)
+                summary = loop.run(self._run(work, stop))
+            if summary is not None:
+                self._print(summary, stream)
+        if summary is None or summary.status is RunStatus.INTERRUPTED:
+            code = stop.exit_code
+        else:
+            code = _EXIT_CODES.get(summary.status, 1)
+        loop.leave_if_needed(code)
+        return code
 
     async def _run(self, work: Callable[[Session], Awaitable[RunSummary]], stop: "_Stop") -> RunSummary | None:
         with self._progress() as progress:

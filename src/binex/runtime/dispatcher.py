@@ -169,6 +169,8 @@ class _Execution:
 
     def _leave_behind(self, attempt: Attempt) -> None:
         self._executions.log.notice(f"{self._work.path} did not stop when told to; it was left behind")
+        if self._agent is not None:
+            self._executions.agents.discard(self._agent)
         self._end(attempt, None)
 
     def _end(self, attempt: Attempt, answer: list[Artifact] | BaseException | None) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from binex import __version__
 from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
 from binex.adapters.registry import Registry
-from binex.errors import FieldFault, InputError
-from binex.loader import load_source, locate_faults, redact_source
+from binex.errors import FieldFault, InputError, WorkflowError
+from binex.loader import load_source, load_workflow, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
 from binex.models.workflow import WorkflowSource, WorkflowSpec
@@ -64,24 +65,23 @@ def hash_source(source: WorkflowSource) -> str:
     return digest.hexdigest()
 
 
-def restore_source(kept: WorkflowSource, redactor: Redactor, limits: Limits, registry: Registry) -> WorkflowSpec:
+def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> WorkflowSpec:
     """The workflow of a snapshot. Literal keys that were cut out are read again from the file, if it is unchanged.
 
     Raises:
         InputError: keys were cut out, and the file is not what it was.
     """
-    if REDACTED not in kept.text:
+    if not any(REDACTED in text for text in (kept.text, *kept.prompts.values())):
         return load_source(kept, limits=limits, registry=registry)
-    try:
-        today = kept.model_copy(update={"text": Path(kept.file).read_text("utf-8")})
-    except (OSError, ValueError):
-        today = kept
-    if today is kept or redact_source(today, redactor).text != kept.text:
+    today = None
+    with suppress(WorkflowError):
+        today = load_workflow(kept.file, limits=limits, registry=registry)
+    if today is None or today.source is None or redact_source(today.source, Redactor(())) != kept:
         raise InputError(
             f"{kept.file} holds keys, which are never kept, and it has changed since",
             fix="write ${env.NAME} instead of the key, and run the workflow again",
         )
-    return load_source(today, limits=limits, registry=registry)
+    return today
 
 
 async def _git_commit(folder: Path) -> str | None:

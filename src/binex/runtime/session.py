@@ -171,7 +171,7 @@ class Session:
         async with self.store.take_run(found.id) as lease:
             before = await self.store.get_run(found.id) or found
             kept = await self.store.get_source(before.workflow_hash)
-            spec = restore_source(kept, Redactor(()), self._limits, self.registry)
+            spec = restore_source(kept, self._limits, self.registry)
             source = spec.source or kept
             dag = DAG.from_workflow(spec)
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)

@@ -48,6 +48,15 @@ def read_record(run_id: str, row: tuple[str, int, str]) -> ExecutionRecord:
     return _read(ExecutionRecord, what, doc, run_id=run_id, task=task, attempt=attempt)
 
 
+def output_artifacts(doc: str) -> list[str]:
+    """The ids of the artifacts that the record in *doc* names; none where it cannot be read."""
+    try:
+        named = json.loads(doc).get("output_artifacts", [])
+    except (ValueError, TypeError, AttributeError):
+        return []
+    return [id for id in named if isinstance(id, str)] if isinstance(named, list) else []
+
+
 def started_doc(started: TaskStarted) -> str:
     return started.model_dump_json(exclude=_ATTEMPT_COLUMNS)
 

@@ -4,7 +4,9 @@ One JSON document a row, a column only for what a query filters or sorts by. Chi
 its number, which is short; an artifact is named by its id without the run's, for the same reason.
 """
 
+import itertools
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -213,6 +215,23 @@ def _back_up(database: Path, version: int) -> None:
         finally:
             os.close(file)
             temporary.unlink(missing_ok=True)
+
+
+def keep_damaged(database: Path) -> Path:
+    """Copy a database with its log to ``backups``, byte for byte; where to.
+
+    Raises:
+        OSError: it cannot be copied.
+    """
+    folder = database.parent / BACKUPS
+    make_private_folder(folder)
+    number = next(n for n in itertools.count(1) if not (folder / f"{DATABASE}.damaged{n}").exists())
+    copy = folder / f"{DATABASE}.damaged{number}"
+    for end in ("-wal", "-shm", ""):
+        if Path(f"{database}{end}").exists():
+            os.close(create_private_file(Path(f"{copy}{end}")))
+            shutil.copyfile(f"{database}{end}", f"{copy}{end}")
+    return copy
 
 
 # --- connections --------------------------------------------------------------------------------------------
