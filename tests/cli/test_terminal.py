@@ -26,7 +26,7 @@ def on_a_terminal(
     process = subprocess.Popen(
         shell.command(*arguments),
         cwd=shell.folder,
-        env=environment(TERM="xterm-256color", **(env or {})),
+        env=environment(**{"TERM": "xterm-256color", **(env or {})}),
         stdin=slave,
         stdout=slave,
         stderr=slave,

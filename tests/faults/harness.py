@@ -330,8 +330,6 @@ def check_complete(project: Project, before: Left, expected: Any) -> None:
 
 def check_sound(project: Project) -> None:
     """``doctor`` and ``artifacts list`` find no damage."""
-    if not (Path(__file__).parents[2] / "src/binex/cli/doctor.py").exists():  # TEMP
-        return
     doctor = project.binex("doctor")
     assert doctor.code == 0, doctor
     listed = project.binex("artifacts", "list")

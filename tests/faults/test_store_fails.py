@@ -28,7 +28,7 @@ def check_refused(project: Project, finished: Finished, reason: str) -> Left:
     left = Left.by(project, finished)
     if left.kept.run is not None:
         assert left.kept.run.status != "completed"
-        pass
+        assert f"binex resume {left.kept.run.id}" in finished.err, f"no way to go on is named\n{finished}"
     return left
 
 

@@ -283,6 +283,12 @@ lists = st.lists(literals, max_size=3).map(
 SIGNS = ["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
 
 
+def oracle_truth(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in {"", "false", "null", "none", "0"}
+    return bool(value)
+
+
 def compared(left: Node, sign: str, right: Node) -> Node:
     def worth() -> bool:
         a, b = left.worth(), right.worth()
@@ -299,7 +305,7 @@ def compared(left: Node, sign: str, right: Node) -> Node:
 
 def joined(word: str, parts: list[Node]) -> Node:
     text = f" {word} ".join(part.inside("and" if word == "or" else "not") for part in parts)
-    return Node(text, word, lambda: (any if word == "or" else all)(bool(part.worth()) for part in parts))
+    return Node(text, word, lambda: (any if word == "or" else all)(oracle_truth(part.worth()) for part in parts))
 
 
 def grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
@@ -307,7 +313,7 @@ def grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.one_of(
         st.builds(compared, operands, st.sampled_from(SIGNS), operands),
         st.builds(joined, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3)),
-        inner.map(lambda node: Node(f"not {node.inside('not')}", "not", lambda: not node.worth())),
+        inner.map(lambda node: Node(f"not {node.inside('not')}", "not", lambda: not oracle_truth(node.worth()))),
         inner.map(lambda node: Node(f"({node.text})", "operand", node.worth)),
     )
 
@@ -319,7 +325,7 @@ conditions = st.recursive(literals, grown, max_leaves=12)
 @given(conditions)
 def test_every_condition_means_what_its_tree_means(node: Node) -> None:
     try:
-        expected = bool(node.worth())
+        expected = oracle_truth(node.worth())
     except ExpressionError:
         with pytest.raises(ExpressionError, match="have no order"):
             holds(node.text)
@@ -344,3 +350,10 @@ def test_any_text_is_a_condition_or_refused_as_one(text: str) -> None:
         assert holds(text) in (True, False)
     except ExpressionError as error:
         assert error.message
+
+
+@pytest.mark.parametrize("text", ["false", "False", " null ", "0", "", "none"])
+def test_text_that_says_no_is_not_true(text: str) -> None:
+    condition = Condition("${user.said}", Names({}))
+    assert not condition.holds(lambda _: text)
+    assert Condition("not ${user.said}", Names({})).holds(lambda _: text)

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.runtime.conftest import Bench
+from tests.scripted import ScriptedAdapter, forever
 
 from binex.errors import InputError, RunError, RunOwnedError
 from binex.models.event import TaskStarted
 from binex.models.run import RunStatus, RunSummary
 from binex.models.task import TaskNode, TaskStatus
-from tests.runtime.conftest import Bench
-from tests.scripted import ScriptedAdapter, forever
 
 OpenBench = Callable[..., Awaitable[Bench]]
 

@@ -2,18 +2,28 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.runtime.conftest import Bench
+from tests.scripted import ScriptedAdapter, fail_first, forever, stubborn
 
 from binex.errors import AgentError, InputError
-from binex.models.event import Event, FanOutStarted, Notice, RunEnded, RunStarted, TaskRetrying, TaskSettled, TaskStarted
+from binex.models.event import (
+    Event,
+    FanOutStarted,
+    Notice,
+    RunEnded,
+    RunStarted,
+    TaskRetrying,
+    TaskSettled,
+    TaskStarted,
+)
 from binex.models.limits import Limits
 from binex.models.run import RunStatus
 from binex.models.task import ErrorKind, SkipReason, TaskNode, TaskStatus
 from binex.stores.backends.sqlite import open_sqlite_store
-from tests.runtime.conftest import Bench
-from tests.scripted import ScriptedAdapter, fail_first, forever, stubborn
 
 OpenBench = Callable[..., Awaitable[Bench]]
 
@@ -169,11 +179,9 @@ async def test_an_agent_that_cancels_itself_has_failed_and_hangs_nothing(open_be
     assert run.failures[0].error.message == "the agent cancelled itself"
 
 
-async def test_an_agent_that_does_not_stop_is_left_behind_with_a_notice(
-    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_agent_that_does_not_stop_is_left_behind_with_a_notice(open_bench: OpenBench) -> None:
     bench = await open_bench(agents=ScriptedAdapter(a=stubborn))
-    bench.session.grace_s = 0.02
+    bench.session.settings = replace(bench.session.settings, grace_s=0.02)
     run = await bench.run('nodes: {a: {agent: "script://a", deadline_ms: 10}, b: {agent: "script://b"}}')
     assert (await bench.records(run))["a"].status is TaskStatus.TIMED_OUT
     assert (await bench.records(run))["b"].status is TaskStatus.COMPLETED
@@ -375,7 +383,9 @@ async def test_the_record_is_readable_from_another_process_view(open_bench: Open
 
 async def test_a_thread_that_goes_on_after_its_deadline_is_told_of(open_bench: OpenBench) -> None:
     bench = await open_bench()
-    (bench.folder / "steps.py").write_text("import threading\nGATE = threading.Event()\ndef wait():\n    GATE.wait(30)\n")
+    (bench.folder / "steps.py").write_text(
+        "import threading\nGATE = threading.Event()\ndef wait():\n    GATE.wait(30)\n"
+    )
     run = await bench.run('nodes: {a: {agent: "local://steps.wait", deadline_ms: 50}}')
     assert run.failures[0].status is TaskStatus.TIMED_OUT
     notices = [event.message for event in bench.told(Notice) if isinstance(event, Notice)]
@@ -393,3 +403,28 @@ async def test_a_crash_in_a_process_of_its_own_fails_only_the_node(open_bench: O
     assert run.failures[0].error.kind is ErrorKind.PROCESS
     assert run.failures[0].error.message == "process exited with code 3 before it answered"
     assert (await bench.records(run))["b"].status is TaskStatus.COMPLETED
+
+
+async def test_a_fan_out_over_what_a_skipped_node_would_have_made_is_skipped_as_well(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    run = await bench.run("""
+        inputs: {go: {type: boolean, default: false}}
+        nodes:
+          list: {agent: "script://list", inputs: {all: [1, 2]}, when: "${user.go}"}
+          each: {agent: "script://each", foreach: "${list.output.all}"}
+          end: {agent: "script://end", inputs: {got: "${each.output}"}}
+    """)
+    assert run.status is RunStatus.COMPLETED
+    assert (await bench.records(run))["each"].skip_reason is SkipReason.WHEN
+    assert run.outputs == {"end": {"output": {"got": None}}}
+
+
+async def test_a_node_says_only_what_is_different_about_its_retries(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(a=fail_first(2)))
+    run = await bench.run("""
+        defaults: {retry_policy: {max_retries: 1, delay_ms: 0}}
+        nodes:
+          a: {agent: "script://a", retry_policy: {max_retries: 2}}
+    """)
+    assert run.status is RunStatus.COMPLETED
+    assert [r.retry_in_ms for r in await bench.session.store.list_records(run.run_id)] == [0, 0, None]

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from binex.errors import DamagedDataError, StoreError
-from binex.models.task import Artifact
 from tests.stores.making import (
     SOURCE,
     OpenStore,
@@ -26,6 +23,9 @@ from tests.stores.making import (
     make_record,
     make_run,
 )
+
+from binex.errors import DamagedDataError, StoreError
+from binex.models.task import Artifact
 
 
 def age(folder: Path, artifact: Artifact) -> None:
@@ -68,13 +68,12 @@ async def test_everything_is_its_owner_s_alone_whatever_the_umask(
     before = os.umask(umask)
     try:
         run = make_run()
-        async with open_store() as store:
-            async with store.open_run(run, SOURCE):
-                await store.settle([make_record(run.id)], [make_artifact(run.id, "small")])
-                await store.settle([], [make_artifact(run.id, "large", "x" * 100_000)])
-                await store.flush()
-                seen = [folder, *folder.rglob("*")]
-                modes = {path.relative_to(folder): stat.S_IMODE(path.lstat().st_mode) for path in seen}
+        async with open_store() as store, store.open_run(run, SOURCE):
+            await store.settle([make_record(run.id)], [make_artifact(run.id, "small")])
+            await store.settle([], [make_artifact(run.id, "large", "x" * 100_000)])
+            await store.flush()
+            seen = [folder, *folder.rglob("*")]
+            modes = {path.relative_to(folder): stat.S_IMODE(path.lstat().st_mode) for path in seen}
     finally:
         os.umask(before)
     assert len([path for path in modes if path.suffix == ".json"]) == 2
@@ -209,7 +208,10 @@ async def test_temporary_files_of_the_living_stay(open_store: OpenStore, folder:
     gone = start("say('here')")
     assert heard(gone) == "here"
     assert await ended(gone) == 0
-    living = [folder / "tmp" / f".tmp-{os.getpid()}-x", artifact_file(folder, artifact).with_name(f".tmp-{os.getpid()}-x")]
+    living = [
+        folder / "tmp" / f".tmp-{os.getpid()}-x",
+        artifact_file(folder, artifact).with_name(f".tmp-{os.getpid()}-x"),
+    ]
     dead = [path.with_name(f".tmp-{gone.pid}-x") for path in living]
     for path in living + dead:
         path.write_bytes(b"half")
@@ -316,7 +318,9 @@ async def test_a_missing_file_is_a_named_error_or_does_not_matter(
         if is_in_database:
             assert await store.get(kept.id) == kept
             return
-        with pytest.raises(DamagedDataError, match=f"artifact {kept.id} is missing: .*{kept.id}.json is gone") as caught:
+        with pytest.raises(
+            DamagedDataError, match=f"artifact {kept.id} is missing: .*{kept.id}.json is gone"
+        ) as caught:
             await store.get(kept.id)
         assert caught.value.fix
         assert await store.list_artifacts(kept.run_id) == [kept.info]
@@ -402,7 +406,9 @@ async def test_one_damaged_row_hides_nothing_else(
             ("artifacts", "run = 1 AND name LIKE 'node1~%'"),
         ):
             value = doc if doc is not None else "\0"
-            connection.execute(f"UPDATE {table} SET doc = CAST(? AS {'TEXT' if doc != 7 else 'INTEGER'}) WHERE {condition}", (value,))
+            connection.execute(
+                f"UPDATE {table} SET doc = CAST(? AS {'TEXT' if doc != 7 else 'INTEGER'}) WHERE {condition}", (value,)
+            )
     async with open_store(read_only=True) as store:
         notices.clear()
         assert [run.id for run in await store.list_runs()] == ["run2", "run0"]

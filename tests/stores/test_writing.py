@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from binex.errors import LostLeaseError, RunOwnedError, StoreError
-from binex.models.run import Durability
-from binex.stores.backends import schema
-from binex.stores.backends.sqlite import open_sqlite_store
 from tests.stores.making import (
     SOURCE,
     OpenStore,
@@ -28,6 +23,11 @@ from tests.stores.making import (
     make_record,
     make_run,
 )
+
+from binex.errors import LostLeaseError, RunOwnedError, StoreError
+from binex.models.run import Durability
+from binex.stores.backends import schema
+from binex.stores.backends.sqlite import open_sqlite_store
 
 
 def count_commits(folder: Path) -> int:
@@ -358,7 +358,9 @@ async def test_a_lock_of_an_earlier_boot_or_of_a_reused_pid_is_nobody_s(open_sto
     assert not any((folder / "locks").iterdir())
 
 
-async def test_another_process_can_ask_for_a_run_to_be_cancelled(folder: Path, open_store: OpenStore, start: Any) -> None:
+async def test_another_process_can_ask_for_a_run_to_be_cancelled(
+    folder: Path, open_store: OpenStore, start: Any
+) -> None:
     owner = start("""
         async with open_sqlite_store(folder) as store:
             async with store.open_run(make_run("therun"), SOURCE) as lease:

@@ -111,9 +111,12 @@ class Sources:
             return [FieldFault(("agent",), source.fault)] if found.is_in_folder else []
         if name.function in source.defined:
             parameters = source.defined[name.function]
-            if parameters is None or inputs is None:
-                return []
-            return parameters.faults(name.function, inputs, are_implied=are_implied)
+            faults = (
+                ()
+                if parameters is None or inputs is None
+                else parameters.faults(name.function, inputs, are_implied=are_implied)
+            )
+            return list(faults)
         is_certain = not source.is_open and self.find(f"{name.module}.{name.function}", folder) is None
         return [no_function(name, source.offered)] if is_certain else []
 

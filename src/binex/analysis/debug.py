@@ -79,7 +79,7 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     except DamagedDataError as error:
         damage.append(Damage(where="artifacts", message=error.message, fix=error.fix))
     damage += [found for info in infos if (found := await find_damage(store, info))]
-    damage += _lost(records, infos)
+    damage += _lost(run, records, infos)
     try:
         await store.get_source(run.workflow_hash)
     except DamagedDataError as error:
@@ -168,15 +168,21 @@ def _blocked(last: Iterable[ExecutionRecord]) -> dict[str, list[str]]:
     return found
 
 
-def _lost(records: Sequence[ExecutionRecord], infos: Sequence[ArtifactInfo]) -> list[Damage]:
-    """Artifacts that a record names and that are not there."""
+def _lost(run: Run, records: Sequence[ExecutionRecord], infos: Sequence[ArtifactInfo]) -> list[Damage]:
+    """Artifacts that a record names and that are not there, and records that must have been there."""
     there = {info.id for info in infos}
-    return [
-        Damage(where=record.task, message=f"its artifact {lost} is not in the store", fix="binex doctor")
+    lost = [
+        Damage(where=record.task, message=f"its artifact {missing} is not in the store", fix="binex doctor")
         for record in records
-        for lost in record.output_artifacts
-        if lost not in there
+        for missing in record.output_artifacts
+        if missing not in there
     ]
+    settled = len({record.task for record in records if record.is_final})
+    counted = sum(run.counts.values())
+    if run.status in (RunStatus.COMPLETED, RunStatus.FAILED) and settled < counted:
+        message = f"{counted - settled:,} of {counted:,} cannot be read"
+        lost.append(Damage(where="records", message=message, fix="binex doctor"))
+    return lost
 
 
 def _verdict(run: Run, failures: Sequence[TaskFailure], unsettled: int, is_damaged: bool) -> str:

@@ -32,12 +32,12 @@ def list_command(run: str, with_items: bool, as_json: bool, directory: Path | No
     async def ask(store: RunStore) -> ArtifactList:
         return await list_artifacts(store, await find_run(store, run), verify=True)
 
-    found = read(directory, ask)
+    found, code = read(directory, ask)
     if as_json:
         print_json(found)
     else:
         write_result(artifact_list(found, Look.of(sys.stdout), with_items=with_items))
-    return DamagedDataError.exit_code if found.damage else 0
+    return DamagedDataError.exit_code if found.damage else code
 
 
 @command.command("show")
@@ -68,14 +68,14 @@ def show_command(which: tuple[str, ...], file: Path | None, as_json: bool, direc
         )
         return await get_artifact(store, await find_artifact(store, which[-1], run))
 
-    artifact = read(directory, ask)
+    artifact, code = read(directory, ask)
     if file is not None:
         _write(file, artifact)
     elif as_json:
         _print_whole(artifact)
     else:
         write_result(content_text(artifact.content))
-    return 0
+    return code
 
 
 def _write(file: Path, artifact: "object") -> None:

@@ -26,9 +26,9 @@ def command(run: str, as_json: bool, directory: Path | None) -> int:
     async def ask(store: RunStore) -> RunDebug:
         return await debug(store, await find_run(store, run))
 
-    found = read(directory, ask)
+    found, code = read(directory, ask)
     if as_json:
         print_json(found)
     else:
         write_result(run_debug(found, Look.of(sys.stdout), directory))
-    return DamagedDataError.exit_code if found.damage else 0
+    return DamagedDataError.exit_code if found.damage else code

@@ -39,9 +39,9 @@ def command(
     async def ask(store: RunStore) -> RunPage:
         return await list_runs(store, limit=limit, offset=(page - 1) * limit, workflow=workflow, status=wanted)
 
-    found = read(directory, ask)
+    found, code = read(directory, ask)
     if as_json:
         print_json(found)
     else:
         write_result(run_list(found, page, Look.of(sys.stdout)))
-    return 0
+    return code

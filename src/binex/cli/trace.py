@@ -30,10 +30,10 @@ def command(run: str, with_items: bool, as_json: bool, directory: Path | None) -
     async def ask(store: RunStore) -> Trace:
         return await trace(store, await find_run(store, run))
 
-    found = read(directory, ask)
+    found, code = read(directory, ask)
     if as_json:
         print_json(found)
     else:
         look = Look.of(sys.stdout)
         write_result(f"{run_head(found.run, look)}\n\n{timeline(found, look, with_items=with_items)}")
-    return 0
+    return code

@@ -37,6 +37,7 @@ _TOKEN = re.compile(
 _MAX_LENGTH = 4000
 _MAX_DEPTH = 40
 _CONSTANTS: dict[str, JsonValue] = {"true": True, "false": False, "null": None, "none": None}
+_FALSE_TEXTS = ("", "false", "null", "none", "0")
 _KEYWORDS = {"and", "or", "not", "in"}
 _ORDERS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
@@ -66,12 +67,12 @@ class Condition:
         self.references: tuple[Reference, ...] = tuple(parser.references)
 
     def holds(self, lookup: Lookup) -> bool:
-        """Whether the condition is true: null, false, 0 and what is empty are not.
+        """Whether the condition is true: null, false, 0 and what is empty are not, nor text that says so.
 
         Raises:
             ExpressionError: values that have no order are compared, or a reference has no value.
         """
-        return bool(self._evaluate(lookup))
+        return _is_true(self._evaluate(lookup))
 
 
 class _Parser:
@@ -124,13 +125,13 @@ class _Parser:
         values = [self._conjunction()]
         while self._accept("or"):
             values.append(self._conjunction())
-        return values[0] if len(values) == 1 else lambda lookup: any(value(lookup) for value in values)
+        return values[0] if len(values) == 1 else lambda lookup: any(_is_true(value(lookup)) for value in values)
 
     def _conjunction(self) -> _Value:
         values = [self._negation()]
         while self._accept("and"):
             values.append(self._negation())
-        return values[0] if len(values) == 1 else lambda lookup: all(value(lookup) for value in values)
+        return values[0] if len(values) == 1 else lambda lookup: all(_is_true(value(lookup)) for value in values)
 
     def _negation(self) -> _Value:
         negations = 0
@@ -224,7 +225,12 @@ class _Parser:
 
 
 def _negated(value: _Value) -> _Value:
-    return lambda lookup: not value(lookup)
+    return lambda lookup: not _is_true(value(lookup))
+
+
+def _is_true(value: JsonValue) -> bool:
+    """Whether a value counts as true; text that says false, null or 0 does not, as models answer in text."""
+    return value.strip().lower() not in _FALSE_TEXTS if isinstance(value, str) else bool(value)
 
 
 def _contained(left: _Value, right: _Value) -> _Value:

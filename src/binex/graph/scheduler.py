@@ -170,6 +170,9 @@ class Scheduler:
             self._decide(self._unusable(node, node.id, error))
 
     def _fan_out(self, node: PlannedNode) -> None:
+        if self._scope.is_missing(node.foreach):  # its list was to come from a node that was skipped
+            self._decide(verdict.skipped(self._context.run_id, node, node.id, SkipReason.WHEN))
+            return
         fan_out = FanOut(node, items_of(node, self._scope), self._known_items.pop(node.id, {}))
         fan_out.ready_at = self._clock()
         self._fan_outs[node.id] = fan_out

@@ -83,6 +83,10 @@ class Scope:
         found = follow(value, reference.fields, reference.text)
         return found if reference.source is Source.NODE else deepcopy(found)  # a node's content is new already
 
+    def is_missing(self, reference: Reference | None) -> bool:
+        """Whether a reference is to the output of a node that made nothing, since it was skipped."""
+        return reference is not None and reference.source is Source.NODE and not self._artifacts.get(reference.name)
+
     def lookup(self, item: Item | None = None) -> Lookup:
         """The function that templates and conditions are filled with."""
         return lambda reference: self.value_of(reference, item)

@@ -13,7 +13,7 @@ a fault that is already known. Loading runs nothing of the user's and connects t
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from binex.adapters.registry import Registry
 from binex.errors import Fault, FieldFault, InputError, SpecError
@@ -44,6 +44,17 @@ def load_workflow(
     Raises:
         WorkflowError: the file cannot be read or used; with every fault in it, in file order.
     """
+    return bind_workflow(path, limits=limits, registry=registry, allow_paths=allow_paths).spec
+
+
+def bind_workflow(
+    path: PathLike[str] | str,
+    *,
+    limits: Limits = _DEFAULT_LIMITS,
+    registry: Registry | None = None,
+    allow_paths: Sequence[Path] = (),
+) -> "Bound":
+    """What :func:`load_workflow` reads, together with its graph."""
     file = Path(path)
     try:
         data = read_file(file, limits.file_bytes)
@@ -74,7 +85,7 @@ def parse_workflow(
     home = None if folder is None else folder.resolve()
     origin = WorkflowSource(file=file, folder="" if home is None else str(home), text="")
     prompts = PromptFolder(home, allow_paths, limits.file_bytes)
-    return _Loading(file, origin, prompts.read, registry or Registry()).load(_encode(text), limits)
+    return _Loading(file, origin, prompts.read, registry or Registry()).load(_encode(text), limits).spec
 
 
 def load_source(
@@ -87,6 +98,13 @@ def load_source(
     Raises:
         WorkflowError: the recorded text cannot be used.
     """
+    return bind_source(source, limits=limits, registry=registry).spec
+
+
+def bind_source(
+    source: WorkflowSource, *, limits: Limits = _DEFAULT_LIMITS, registry: Registry | None = None
+) -> "Bound":
+    """What :func:`load_source` reads, together with its graph."""
 
     def prompt(name: str) -> str:
         if name not in source.prompts:
@@ -95,6 +113,13 @@ def load_source(
         return source.prompts[name]
 
     return _Loading(source.file, source, prompt, registry).load(_encode(source.text), limits)
+
+
+class Bound(NamedTuple):
+    """A workflow that was checked, with the graph that checking it has made."""
+
+    spec: WorkflowSpec
+    dag: DAG
 
 
 class _Loading:
@@ -108,8 +133,8 @@ class _Loading:
         self._read_prompt = read_prompt
         self._registry = registry
 
-    def load(self, data: bytes, limits: Limits) -> WorkflowSpec:
-        """The workflow in *data*.
+    def load(self, data: bytes, limits: Limits) -> "Bound":
+        """The workflow in *data*, and its graph.
 
         Raises:
             WorkflowError: with every fault.
@@ -127,25 +152,25 @@ class _Loading:
         """The name of a workflow that has none: its file's, without the suffix."""
         return "workflow" if self._origin.file.startswith("<") else Path(self._origin.file).stem
 
-    def _check(self, spec: WorkflowSpec, data: bytes, document: YamlDocument) -> WorkflowSpec:
+    def _check(self, spec: WorkflowSpec, data: bytes, document: YamlDocument) -> "Bound":
         """The spec, knowing its source, when nothing is wrong with its graph, prompts and agents."""
-        spec, faults = self._bind(spec, data, Shape(spec))
-        if faults:
+        spec, dag, faults = self._bind(spec, data, Shape(spec))
+        if faults or dag is None:
             raise workflow_error(self._file, [locate(fault, document) for fault in faults])
-        return spec
+        return Bound(spec, dag)
 
     def _all_faults(self, known: list[Fault], shape: Shape, data: bytes, document: YamlDocument) -> list[Fault]:
         faults = list(shape.faults)
         if document.is_whole:  # otherwise what seems to be missing may stand in the rest of the file
             faults += shape.missing
             if shape.spec is not None:
-                faults += self._bind(shape.spec, data, shape)[1]
+                faults += self._bind(shape.spec, data, shape)[2]
         taken = {(fault.line, fault.column) for fault in known}
         located = (locate(fault, document) for fault in faults)
         return known + [fault for fault in located if (fault.line, fault.column) not in taken]
 
-    def _bind(self, spec: WorkflowSpec, data: bytes, shape: Shape) -> tuple[WorkflowSpec, list[FieldFault]]:
-        """The spec with its source, and what is wrong with its prompts, its graph and its agents."""
+    def _bind(self, spec: WorkflowSpec, data: bytes, shape: Shape) -> tuple[WorkflowSpec, DAG | None, list[FieldFault]]:
+        """The spec with its source, its graph, and what is wrong with its prompts, its graph and its agents."""
         prompts, faults = self._prompts(spec)
         text = data.decode("utf-8-sig", "replace")
         spec = spec.read_from(self._origin.model_copy(update={"text": text, "prompts": prompts}))
@@ -158,7 +183,7 @@ class _Loading:
             doubtful = faulty_nodes([*shape.faults, *shape.missing, *faults])
             faults += AgentCheck(self._registry, shape.is_usable).faults(spec, dag, doubtful)
         told = {(fault.path, fault.at_key) for fault in shape.faults}
-        return spec, [f for f in faults if shape.is_usable(f.path) and (f.path, f.at_key) not in told]
+        return spec, dag, [f for f in faults if shape.is_usable(f.path) and (f.path, f.at_key) not in told]
 
     def _prompts(self, spec: WorkflowSpec) -> tuple[dict[str, str], list[FieldFault]]:
         """The texts of all prompt files, by the name that the workflow uses."""

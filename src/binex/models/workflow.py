@@ -171,5 +171,6 @@ class WorkflowSpec(Model):
         return self.defaults.deadline_ms if own is None else own
 
     def retry_policy_of(self, node_id: str) -> RetryPolicy:
-        """When and how often a failed attempt of a node is repeated."""
-        return self.nodes[node_id].retry_policy or self.defaults.retry_policy or RetryPolicy()
+        """When and how often a failed attempt of a node is repeated: what the node says, and else the defaults."""
+        default, own = self.defaults.retry_policy or RetryPolicy(), self.nodes[node_id].retry_policy
+        return default if own is None else default.model_copy(update=own.model_dump(exclude_unset=True))

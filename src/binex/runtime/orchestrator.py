@@ -55,13 +55,13 @@ class Orchestrator:
             self._cancelled_on_request(log.lease),
         ):
             while not scheduler.is_complete() and not self._is_stopped():
+                for fan_out in scheduler.new_fan_outs():
+                    log.note_fan_out(fan_out)
                 for work in scheduler.ready_work() if self._stopped_as is None else ():
                     if work.decided is None:
                         self._executions.start(work)
                     else:
                         self._inbox.put(work.decided)
-                for fan_out in scheduler.new_fan_outs():
-                    log.note_fan_out(fan_out)
                 # What settled since the last turn shares one commit, and is durable before anyone builds on it.
                 for outcome in await log.record([self._final(outcome) for outcome in await self._inbox.take()]):
                     if self._stopped_as is None or outcome.status is not TaskStatus.CANCELLED:

@@ -11,10 +11,10 @@ from binex import __version__
 from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError, WorkflowError
-from binex.loader import load_source, load_workflow, locate_faults, redact_source
+from binex.loader import Bound, bind_source, bind_workflow, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
-from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.models.workflow import WorkflowSource
 from binex.tape.redaction import REDACTED, Redactor
 
 
@@ -65,18 +65,18 @@ def hash_source(source: WorkflowSource) -> str:
     return digest.hexdigest()
 
 
-def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> WorkflowSpec:
+def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> Bound:
     """The workflow of a snapshot. Literal keys that were cut out are read again from the file, if it is unchanged.
 
     Raises:
         InputError: keys were cut out, and the file is not what it was.
     """
     if not any(REDACTED in text for text in (kept.text, *kept.prompts.values())):
-        return load_source(kept, limits=limits, registry=registry)
+        return bind_source(kept, limits=limits, registry=registry)
     today = None
     with suppress(WorkflowError):
-        today = load_workflow(kept.file, limits=limits, registry=registry)
-    if today is None or today.source is None or redact_source(today.source, Redactor(())) != kept:
+        today = bind_workflow(kept.file, limits=limits, registry=registry)
+    if today is None or today.spec.source is None or redact_source(today.spec.source, Redactor(())) != kept:
         raise InputError(
             f"{kept.file} holds keys, which are never kept, and it has changed since",
             fix="write ${env.NAME} instead of the key, and run the workflow again",

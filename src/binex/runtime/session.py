@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -15,7 +16,7 @@ from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
 from binex.graph.scope import RunContext
-from binex.loader import load_workflow, node_uses, redact_source, resolve_environment, resolve_variables
+from binex.loader import Bound, bind_workflow, node_uses, redact_source, resolve_environment, resolve_variables
 from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id, new_run_id
@@ -53,16 +54,19 @@ def _folder_of(directory: Path | str | None) -> Path:
 
 
 @asynccontextmanager
-async def open_session(
+async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     directory: Path | str | None = None,
     *,
     durability: Durability | str = Durability.FULL,
     listeners: Sequence[Listener] = (),
     adapters: Mapping[str, AgentAdapter] | None = None,
     limits: Limits | None = None,
+    allow_paths: Sequence[Path] = (),
     read_only: bool = False,
 ) -> AsyncIterator["Session"]:
     """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
+
+    Prompt files must be inside the workflow's folder or one of *allow_paths*.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -76,30 +80,38 @@ async def open_session(
             listener(Notice(run_id="", message=message))
 
     async with open_sqlite_store(folder, durability=durability, read_only=read_only, on_notice=notice) as store:
-        limits = limits or Limits()
-        yield Session(store, folder, durability, Registry(adapters, limits=limits), limits, listeners)
+        settings = Settings(folder, durability, limits or Limits(), tuple(allow_paths))
+        yield Session(store, settings, Registry(adapters, limits=settings.limits), listeners)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for every run of a session."""
+
+    directory: Path
+    durability: Durability = Durability.FULL
+    limits: Limits = field(default_factory=Limits)
+    allow_paths: tuple[Path, ...] = ()
+    grace_s: float = GRACE_S
+    """How long an agent that was told to stop may take before it is left behind, in seconds."""
 
 
 class Session:
     """Runs workflows on one store; several at a time, if you like."""
 
     def __init__(
-        self,
-        store: RunStore,
-        directory: Path,
-        durability: Durability,
-        registry: Registry,
-        limits: Limits,
-        listeners: Sequence[Listener],
+        self, store: RunStore, settings: Settings, registry: Registry, listeners: Sequence[Listener] = ()
     ) -> None:
         self.store = store
-        self.directory = directory
-        self._durability = durability
+        self.settings = settings
         self.registry = registry
-        self.grace_s = GRACE_S
-        self._limits = limits
         self._journal = Journal(store, listeners)
         self._running: set[Orchestrator] = set()
+
+    @property
+    def directory(self) -> Path:
+        """The ``.binex`` folder."""
+        return self.settings.directory
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* everything from now on."""
@@ -111,7 +123,14 @@ class Session:
         Raises:
             WorkflowError: it is not usable; with all its faults.
         """
-        return load_workflow(workflow, limits=self._limits, registry=self.registry)
+        return self._bind(workflow).spec
+
+    def _bind(self, workflow: Path | str | WorkflowSpec) -> Bound:
+        if isinstance(workflow, WorkflowSpec):
+            return Bound(workflow, DAG.from_workflow(workflow))
+        return bind_workflow(
+            workflow, limits=self.settings.limits, registry=self.registry, allow_paths=self.settings.allow_paths
+        )
 
     async def run(
         self,
@@ -127,9 +146,8 @@ class Session:
             InputError: a variable is missing or does not fit.
             StoreError: something could not be kept.
         """
-        spec = workflow if isinstance(workflow, WorkflowSpec) else self.load(workflow)
+        spec, dag = self._bind(workflow)
         source = spec.source or _source_of(spec)
-        dag = DAG.from_workflow(spec)
         variables = resolve_variables(spec, vars or {}, from_text=vars_are_text)
         environment = resolve_environment(spec, dag, os.environ)
         redactor = Redactor(environment.values())
@@ -143,7 +161,7 @@ class Session:
             status=RunStatus.RUNNING,
             started_at=now(),
             variables={name: redactor.redact_json(value, shapes=True) for name, value in variables.items()},
-            durability=self._durability,
+            durability=self.settings.durability,
             versions=await versions_of(self.registry, uses, source),
             node_count=len(spec.nodes),
         )
@@ -171,9 +189,8 @@ class Session:
         async with self.store.take_run(found.id) as lease:
             before = await self.store.get_run(found.id) or found
             kept = await self.store.get_source(before.workflow_hash)
-            spec = restore_source(kept, self._limits, self.registry)
+            spec, dag = restore_source(kept, self.settings.limits, self.registry)
             source = spec.source or kept
-            dag = DAG.from_workflow(spec)
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
             if len({outcome.path for outcome in known.outcomes} & set(dag.nodes)) == len(dag.nodes):
                 return await self._nothing_to_do(before, dag, known.outcomes)
@@ -189,7 +206,7 @@ class Session:
                     "ended_at": None,
                     "error": None,
                     "resumed": before.resumed + 1,
-                    "durability": self._durability,
+                    "durability": self.settings.durability,
                 }
             )
             await self.store.save_run(after)
@@ -221,7 +238,9 @@ class Session:
             orchestrator.stop(RunStatus.INTERRUPTED)
 
     async def _execute(self, plan: RunPlan, known: Sequence[Outcome] = ()) -> RunSummary:
-        orchestrator = Orchestrator(Dispatcher(self.registry, limits=self._limits, grace_s=self.grace_s), self._journal)
+        orchestrator = Orchestrator(
+            Dispatcher(self.registry, limits=self.settings.limits, grace_s=self.settings.grace_s), self._journal
+        )
         self._running.add(orchestrator)
         try:
             summary = await orchestrator.run_workflow(plan, known=known)

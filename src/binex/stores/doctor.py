@@ -76,16 +76,22 @@ def repair(folder: Path) -> list[Finding]:
     version = schema.find_version(database)
     schema.refuse_newer(database, version, len(schema.MIGRATIONS))
     try:
+        with closing(schema.connect_read_only(database)) as connection:
+            problems = integrity(connection)
+        if problems:
+            copy = schema.keep_damaged(database)
+            done.append(info(shown(database), f"a copy of it, as it was, is {shown(copy)}"))
         with closing(schema.connect(database, Durability.FULL)) as connection:
             if version < len(schema.MIGRATIONS):
                 schema.migrate(connection, database)
                 message = f"upgraded from version {version} to {len(schema.MIGRATIONS)}"
                 done.append(info(shown(database), f"{message}; the old one is in {shown(folder / 'backups')}"))
-            if problems := integrity(connection):
-                done.append(_keep_copy(folder))
+            if problems:
                 connection.execute("REINDEX")
                 if integrity(connection):
-                    raise StoreError(f"store damaged: {shown(database)} cannot be repaired: {problems[0]}", fix=SALVAGE)
+                    raise StoreDamagedError(
+                        f"store damaged: {shown(database)} cannot be repaired: {problems[0]}", fix=SALVAGE
+                    )
                 done.append(info(shown(database), f"indexes were built again; before: {problems[0]}"))
             done += _restore_contents(connection, folder)
             done += _restore_files(connection, folder)
@@ -178,8 +184,3 @@ def _restore_files(connection: sqlite3.Connection, folder: Path) -> list[Finding
     finally:
         mirror.close()
     return done
-
-
-def _keep_copy(folder: Path) -> Finding:
-    copy = schema.keep_damaged(folder / DATABASE)
-    return info(shown(folder / DATABASE), f"a copy of it, as it was, is {shown(copy)}")

@@ -148,28 +148,31 @@ def _examine_artifacts(connection: sqlite3.Connection, folder: Path) -> Iterator
 
 def _examine_strangers(connection: sqlite3.Connection, folder: Path) -> Iterator[Finding]:
     """Files that no row names. Small ones follow their commit: where that is gone, something lost it."""
-    names: dict[str, set[str]] = {run_id: set() for (run_id,) in connection.execute("SELECT id FROM runs")}
+    # What lies there is listed before it is asked for, so that what comes meanwhile is no stranger.
+    folders = sorted((folder / ARTIFACTS).iterdir()) if (folder / ARTIFACTS).is_dir() else []
+    sizes = {path: _sizes_in(path) for path in folders if path.is_dir()}
+    epochs = dict(connection.execute("SELECT id, epoch FROM runs"))
+    names: dict[str, set[str]] = {run_id: set() for run_id in epochs}
     for run_id, name in connection.execute("SELECT id, name FROM artifacts JOIN runs ON runs.seq = run"):
         names[run_id].add(file_name(f"{run_id}~{name}"))
-    for run_folder in sorted((folder / ARTIFACTS).iterdir() if (folder / ARTIFACTS).is_dir() else ()):
-        if not run_folder.is_dir():
-            yield info(shown(run_folder), "is not Binex's")
-            continue
-        if run_folder.name not in names and any(run_folder.glob("*.json")):
-            yield damage(shown(run_folder), "the database knows nothing of this run: its commits were lost", SALVAGE)
-            continue
-        strangers = [
-            path
-            for path in run_folder.iterdir()
-            if path.name not in names[run_folder.name] and not path.name.startswith(".")
-        ]
-        lost = [path for path in strangers if (_size_of(path) or 0) <= INLINE_BYTES]
-        if lost:
-            message = f"{len(lost)} artifact files have no record (such as {lost[0].name}): their commits were lost"
-            yield damage(f"run {run_folder.name}", message, "a resume runs what made them again; the files stay")
-        for path in strangers:
-            if path not in lost:
-                yield info(shown(path), "was written, but its record never was: a process died in between")
+    for path in folders:
+        if path not in sizes:
+            yield info(shown(path), "is not Binex's")
+        elif path.name not in epochs:
+            if sizes[path]:
+                yield damage(shown(path), "the database knows nothing of this run: its commits were lost", SALVAGE)
+        elif find_owner(folder, path.name, epochs[path.name]) is None:
+            strangers = {name: size for name, size in sizes[path].items() if name not in names[path.name]}
+            lost = sorted(name for name, size in strangers.items() if size <= INLINE_BYTES)
+            if lost:
+                message = f"{len(lost)} artifact files have no record (such as {lost[0]}): their commits were lost"
+                yield damage(f"run {path.name}", message, "a resume runs what made them again; the files stay")
+            for name in sorted(strangers.keys() - set(lost)):
+                yield info(shown(path / name), "was written, but its record never was: a process died in between")
+
+
+def _sizes_in(folder: Path) -> dict[str, int]:
+    return {path.name: _size_of(path) or 0 for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 def _examine_owners(connection: sqlite3.Connection, folder: Path) -> Iterator[Finding]:

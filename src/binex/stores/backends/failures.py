@@ -60,7 +60,7 @@ def sqlite_failure(action: str, path: Path, error: sqlite3.Error) -> StoreError:
         case sqlite3.SQLITE_FULL:
             return os_failure(action, path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return os_failure(action, path, _reason_of_refusal(path))
+            return os_failure(action, path, reason_of_refusal(path))
         case sqlite3.SQLITE_IOERR:
             # SQLite keeps the errno to itself; its extended code at least says which step failed.
             name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
@@ -79,13 +79,18 @@ def _primary(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _reason_of_refusal(path: Path) -> OSError:
-    """Why SQLite could not open or write *path*, found out by trying."""
+def reason_of_refusal(path: Path) -> OSError:
+    """Why a file cannot be written, found out by trying beside it.
+
+    The file itself is not opened: closing it would end every lock that SQLite holds on it in this process; see
+    https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    """
+    probe = path.with_name(f".tmp-{os.getpid()}-probe")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
-        probe = path.with_name(f".tmp-{os.getpid()}-probe")
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         probe.unlink()
     except OSError as error:
         return error
+    if not os.access(path, os.R_OK | os.W_OK):
+        return PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return OSError(errno.EACCES, "SQLite cannot open it for writing")

@@ -15,7 +15,7 @@ from typing import Final
 
 from binex.errors import RunOwnedError, StoreDamagedError, StoreError, StoreVersionError
 from binex.models.run import Durability
-from binex.stores.backends.failures import DAMAGE_FIX, os_failure, shown, sqlite_failure
+from binex.stores.backends.failures import DAMAGE_FIX, is_busy, os_failure, reason_of_refusal, shown, sqlite_failure
 from binex.stores.backends.filesystem import (
     BACKUPS,
     DATABASE,
@@ -89,34 +89,34 @@ def find_version(database: Path) -> int:
     """The version of the schema in *database*, which is not touched.
 
     Raises:
+        sqlite3.Error: another process is in the way.
         StoreDamagedError: it is empty or not a database.
         StoreError: it is a database, but not one of Binex, or cannot be read.
     """
-    with reporting("read", database), database.open("rb") as file:
-        head = file.read(100)
-    if not head:
+    with reporting("read", database):
+        size = database.stat().st_size
+    if size == 0:
         raise StoreDamagedError(f"store damaged: {shown(database)} is empty (0 bytes)", fix=DAMAGE_FIX)
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
-        raise StoreDamagedError(f"store damaged: {shown(database)} is not a database", fix=DAMAGE_FIX)
-    version, application = int.from_bytes(head[60:64]), int.from_bytes(head[68:72])
+    # Through SQLite, because closing a file of our own would end the locks of other connections in this process.
+    try:
+        with closing(connect_read_only(database, leave_untouched=True)) as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = version_of(connection)
+    except sqlite3.Error as error:
+        if is_busy(error):
+            raise
+        raise sqlite_failure("read", database, error) from error
     if application != APPLICATION_ID:
         raise StoreError(
             f"{shown(database)} is a database, but it was not made by this generation of Binex",
             fix="move it away, or use another folder with --dir",
         )
-    log = Path(f"{database}-wal")
-    with suppress(FileNotFoundError):
-        if log.stat().st_size:  # an upgrade may stand only in the log
-            version = _version_in(database)
     return version
 
 
-def _version_in(database: Path) -> int:
-    try:
-        with closing(connect_read_only(database)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error as error:
-        raise sqlite_failure("read", database, error) from error
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the schema."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def refuse_newer(database: Path, version: int, known: int) -> None:
@@ -173,7 +173,7 @@ def migrate(connection: sqlite3.Connection, database: Path, migrations: Sequence
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        version = version_of(connection)
         refuse_newer(database, version, len(migrations))
         if version < len(migrations):
             for owner in live_owners(database.parent):
@@ -242,7 +242,10 @@ def connect(database: Path, durability: Durability) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: the database is busy or cannot be opened.
+        StoreError: it can only be read.
     """
+    if not (os.access(database, os.R_OK | os.W_OK) and os.access(database.parent, os.W_OK)):
+        raise os_failure("write", database, reason_of_refusal(database))  # SQLite would quietly open it for reading
     connection = sqlite3.connect(
         f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
     )
@@ -261,23 +264,27 @@ def connect(database: Path, durability: Durability) -> sqlite3.Connection:
     return connection
 
 
-def connect_read_only(database: Path) -> sqlite3.Connection:
+def connect_read_only(database: Path, *, leave_untouched: bool = False) -> sqlite3.Connection:
     """A connection that cannot write; works in a folder that cannot be written, too.
+
+    With *leave_untouched* it makes no files beside the database either, for as long as nobody writes to it.
 
     Raises:
         sqlite3.Error: the database cannot be opened.
     """
-    address = database.absolute().as_uri()
+    address = f"{database.absolute().as_uri()}?mode=ro"
+    log = Path(f"{database}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    if leave_untouched and not has_log:
+        return _connect_reading(f"{address}&immutable=1")
     try:
-        return _connect_reading(f"{address}?mode=ro")
+        return _connect_reading(address)
     except sqlite3.OperationalError as error:
         # Without a place for SQLite's shared index, only a database without a log can be read where it lies.
-        log = Path(f"{database}-wal")
-        can_do_without = not log.exists() or log.stat().st_size == 0
         refused = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
-        if error.sqlite_errorcode & 0xFF not in refused or not can_do_without:
+        if error.sqlite_errorcode & 0xFF not in refused or has_log:
             raise
-        return _connect_reading(f"{address}?mode=ro&immutable=1")
+        return _connect_reading(f"{address}&immutable=1")
 
 
 def _connect_reading(address: str) -> sqlite3.Connection:

@@ -104,11 +104,10 @@ def _open_writing(database: Path, durability: Durability) -> sqlite3.Connection:
     if not database.exists():
         _refuse_missing_database(database.parent)
         schema.create(database, durability)
-    version = schema.find_version(database)
-    schema.refuse_newer(database, version, len(schema.MIGRATIONS))
+    schema.refuse_newer(database, schema.find_version(database), len(schema.MIGRATIONS))
     connection = schema.connect(database, durability)
     try:
-        if version < len(schema.MIGRATIONS):
+        if schema.version_of(connection) != len(schema.MIGRATIONS):
             schema.migrate(connection, database)
     except BaseException:
         connection.close()

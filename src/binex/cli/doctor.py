@@ -1,0 +1,39 @@
+"""``binex doctor``: what is damaged in the store, and setting it right."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from binex.cli.options import directory_option, json_option
+
+
+@click.command("doctor")
+@click.option("--repair", "is_repairing", is_flag=True, help="Set right what can be without losing anything.")
+@click.option("--salvage", "is_salvaging", is_flag=True, help="Build a new database from what can still be read.")
+@json_option
+@directory_option
+def command(is_repairing: bool, is_salvaging: bool, as_json: bool, directory: Path | None) -> int:
+    """Find everything that is damaged in the store. Without an option nothing is changed.
+
+    The exit code is 4 where damage was found that is still there, or something could not be saved.
+    """
+    from binex.cli.reading import print_json
+    from binex.cli.render.findings import Checkup, checkup
+    from binex.cli.render.look import Look
+    from binex.cli.streams import write_result
+    from binex.errors import DamagedDataError, InputError
+    from binex.runtime.session import find_directory
+    from binex.stores.doctor import Severity, examine, repair, salvage
+
+    if is_repairing and is_salvaging:
+        raise InputError("--repair and --salvage do different things", fix="try --repair first; it loses nothing")
+    folder = find_directory() if directory is None else directory.absolute()
+    done = repair(folder) if is_repairing else salvage(folder) if is_salvaging else []
+    report = Checkup(directory=str(folder), done=tuple(done), found=tuple(examine(folder)))
+    if as_json:
+        print_json(report)
+    else:
+        write_result(checkup(report, Look.of(sys.stdout)))
+    is_damaged = any(finding.severity is Severity.DAMAGE for finding in (*report.done, *report.found))
+    return DamagedDataError.exit_code if is_damaged else 0
