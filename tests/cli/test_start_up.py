@@ -39,6 +39,13 @@ def test_what_goes_into_a_pipe_loads_no_rich(shell: Shell) -> None:
         assert "rich" not in modules_after(f"from binex.cli.main import main; main({command})"), command
 
 
+def test_reading_loads_nothing_of_what_executing_needs(shell: Shell) -> None:
+    shell("run", "good.yaml", "-q")
+    for command in ("['runs']", "['trace']", "['debug']", "['artifacts', 'list']"):
+        loaded = modules_after(f"from binex.cli.main import main; main({command})")
+        assert not loaded & {"yaml", "binex.loader", "binex.graph", "binex.adapters", "binex.runtime"}, command
+
+
 def test_the_version_is_printed(shell: Shell) -> None:
     for arguments in (["--version"], ["--version", "runs"]):
         assert shell(*arguments).out == f"binex {__version__}\n"

@@ -13,7 +13,7 @@ STEPS = '''
     import asyncio
     import hashlib
     import os
-    import time
+    import select
     from pathlib import Path
 
     HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ STEPS = '''
 
     def step(task, artifacts):
         note(task)
-        time.sleep(PACE)
+        select.select([], [], [], PACE)  # libfaketime does not know the call that time.sleep makes
         return {"task": task.path, "made_of": digest(task, artifacts)}
 
 

@@ -1,6 +1,7 @@
 """Stopping, cancelling and going on."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from tests.runtime.conftest import Bench
 from tests.scripted import ScriptedAdapter, forever
 
-from binex.errors import InputError, RunError, RunOwnedError
+from binex.errors import InputError, RunError, RunOwnedError, StoreError
 from binex.models.event import TaskStarted
+from binex.models.limits import Limits
 from binex.models.run import RunStatus, RunSummary
 from binex.models.task import TaskNode, TaskStatus
 
@@ -196,3 +198,34 @@ async def test_every_started_event_has_a_task_that_can_be_named(open_bench: Open
     bench = await open_bench()
     await bench.run(CHAIN)
     assert [event.task for event in bench.told(TaskStarted) if isinstance(event, TaskStarted)] == ["a", "b", "c"]
+
+
+async def test_a_run_whose_owner_died_before_its_last_word_is_ended_by_a_resume(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    first = await bench.run(CHAIN)
+    await bench.session.store.save_run(
+        first.run.model_copy(update={"status": RunStatus.RUNNING, "ended_at": None, "counts": {}})
+    )
+    run = await bench.session.resume(first.run_id)
+    assert run.status is RunStatus.COMPLETED
+    assert run.run.counts == {TaskStatus.COMPLETED: 3}
+    assert sum(bench.agents.calls.values()) == 3
+
+
+async def test_a_store_that_cannot_be_written_says_what_is_safe_and_how_to_go_on(open_bench: OpenBench) -> None:
+    gate = Gate()
+    bench = await open_bench(agents=ScriptedAdapter(b=gate), limits=Limits(store_wait_ms=50))
+    running = asyncio.create_task(bench.run(CHAIN))
+    await gate.reached.wait()
+    with sqlite3.connect(bench.session.directory / "binex.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        bench.agents.behaviours["b"] = lambda task: 1
+        bench.session.interrupt()
+        with pytest.raises(StoreError) as failure:
+            await running
+    other.close()
+    run = (await bench.session.store.list_runs())[0]
+    assert "another process held its lock" in failure.value.message
+    assert "1 of 3 nodes are saved" in failure.value.message
+    assert failure.value.fix is not None
+    assert failure.value.fix.endswith(f"then: binex resume {run.id}")

@@ -192,7 +192,7 @@ async def test_loose_permissions_are_found_and_tightened(kept: list[Artifact], f
     for path in (folder, folder / "binex.db", folder / "artifacts"):
         path.chmod(0o777)
     assert len(seen(examine(folder), Severity.WARNING)) == 3
-    assert len(repair(folder)) == 3
+    repair(folder)
     assert not seen(examine(folder), Severity.WARNING)
     assert (folder / "binex.db").stat().st_mode & 0o077 == 0
 
@@ -235,7 +235,7 @@ async def test_a_damaged_index_is_built_again(kept: list[Artifact], folder: Path
         connection.execute("PRAGMA writable_schema=ON")
         # An index that lacks its rows: what a lost page of it comes to.
         connection.executescript("""
-            CREATE TABLE twin (run INTEGER NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, UNIQUE (run, task, attempt));
+            CREATE TABLE twin (run INTEGER, task TEXT, attempt INTEGER, UNIQUE (run, task, attempt));
             UPDATE sqlite_schema SET rootpage =
                 (SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_twin_1')
                 WHERE name = 'sqlite_autoindex_records_1';

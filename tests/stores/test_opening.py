@@ -165,8 +165,6 @@ async def test_a_folder_that_cannot_be_written_is_read_and_says_why_it_is_not_wr
     folder = mount("size=4m") / ".binex"
     async with open_sqlite_store(folder) as store, store.open_run(make_run("therun"), SOURCE):
         await store.record(make_record("therun"))
-        if has_log:
-            mount.read_only_later = True
     if has_log:
         process = start("""
             async with open_sqlite_store(Path(sys.argv[2])) as store:
@@ -242,9 +240,9 @@ def test_an_older_store_is_upgraded_after_a_backup(folder: Path) -> None:
 
 def test_an_upgrade_that_fails_changes_nothing(folder: Path) -> None:
     database = make_old(folder)
-    with closing(schema.connect(database, Durability.NORMAL)) as connection:
-        with pytest.raises(sqlite3.OperationalError):
-            schema.migrate(connection, database, [OLD, NEW + "; CREATE NONSENSE"])
+    connection = schema.connect(database, Durability.NORMAL)
+    with closing(connection), pytest.raises(sqlite3.OperationalError):
+        schema.migrate(connection, database, [OLD, NEW + "; CREATE NONSENSE"])
     assert is_old(database)
 
 
@@ -300,9 +298,10 @@ def test_a_store_is_not_upgraded_under_a_live_run(folder: Path, tmp_path: Path, 
     """)
     assert heard(owner) == "owned"
     database = folder / "binex.db"
-    with closing(schema.connect(database, Durability.NORMAL)) as connection:
-        with pytest.raises(RunOwnedError, match=f"must be upgraded .* run therun is executed by pid {owner.pid}"):
-            schema.migrate(connection, database, [*schema.MIGRATIONS, "CREATE TABLE more (x)"])
+    text = f"must be upgraded .* run therun is executed by pid {owner.pid}"
+    connection = schema.connect(database, Durability.NORMAL)
+    with closing(connection), pytest.raises(RunOwnedError, match=text):
+        schema.migrate(connection, database, [*schema.MIGRATIONS, "CREATE TABLE more (x)"])
     owner.communicate("end\n")
     with closing(schema.connect(database, Durability.NORMAL)) as connection:
         schema.migrate(connection, database, [*schema.MIGRATIONS, "CREATE TABLE more (x)"])
@@ -436,9 +435,9 @@ async def test_a_copy_made_while_a_run_goes_on_is_whole(open_store: OpenStore, f
     run = make_run()
     async with open_store() as store, store.open_run(run, SOURCE):
         await store.record(make_record(run.id, "a"))
-        with closing(sqlite3.connect(folder / "binex.db")) as source:
-            with closing(sqlite3.connect(tmp_path / "copy.db")) as target:
-                source.backup(target)
+        source, target = sqlite3.connect(folder / "binex.db"), sqlite3.connect(tmp_path / "copy.db")
+        with closing(source), closing(target):
+            source.backup(target)
         await store.record(make_record(run.id, "b"))
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -18,17 +18,16 @@ def command(is_repairing: bool, is_salvaging: bool, as_json: bool, directory: Pa
 
     The exit code is 4 where damage was found that is still there, or something could not be saved.
     """
-    from binex.cli.reading import print_json
+    from binex.cli.reading import print_json, store_folder
     from binex.cli.render.findings import Checkup, checkup
     from binex.cli.render.look import Look
     from binex.cli.streams import write_result
     from binex.errors import DamagedDataError, InputError
-    from binex.runtime.session import find_directory
     from binex.stores.doctor import Severity, examine, repair, salvage
 
     if is_repairing and is_salvaging:
         raise InputError("--repair and --salvage do different things", fix="try --repair first; it loses nothing")
-    folder = find_directory() if directory is None else directory.absolute()
+    folder = store_folder(directory)
     done = repair(folder) if is_repairing else salvage(folder) if is_salvaging else []
     report = Checkup(directory=str(folder), done=tuple(done), found=tuple(examine(folder)))
     if as_json:

@@ -52,13 +52,19 @@ class Execution:
     directory: Path | None = None
     durability: Durability = Durability.FULL
     limits: Limits = field(default_factory=Limits)
+    allow_paths: tuple[Path, ...] = ()
     is_quiet: bool = False
     as_json: bool = False
     end: Callable[[RunSummary, Look, Path | None], str] = ending
     """Says how it went."""
 
     @classmethod
-    def of(cls, options: ExecutionOptions, end: Callable[[RunSummary, Look, Path | None], str] = ending) -> Self:
+    def of(
+        cls,
+        options: ExecutionOptions,
+        allow_paths: tuple[Path, ...] = (),
+        end: Callable[[RunSummary, Look, Path | None], str] = ending,
+    ) -> Self:
         """What was asked for on the command line.
 
         Raises:
@@ -68,6 +74,7 @@ class Execution:
             directory=options.directory,
             durability=Durability(options.durability),
             limits=read_limits(options.limits),
+            allow_paths=allow_paths,
             is_quiet=options.is_quiet,
             as_json=options.as_json,
             end=end,
@@ -94,6 +101,7 @@ class Execution:
                 self.directory,
                 durability=self.durability,
                 limits=self.limits,
+                allow_paths=self.allow_paths,
                 listeners=(progress, stop.note_start),
             ) as session:
                 doing = asyncio.ensure_future(work(session))

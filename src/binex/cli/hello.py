@@ -30,7 +30,7 @@ def command(options: ExecutionOptions) -> int:
     async def work(session: Session) -> RunSummary:
         return await session.run(file)
 
-    return Execution.of(options, farewell).execute(work)
+    return Execution.of(options, end=farewell).execute(work)
 
 
 def find_demo() -> Path:

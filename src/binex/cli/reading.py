@@ -1,4 +1,7 @@
-"""Asking the store a question without changing anything."""
+"""Asking the store a question without changing anything.
+
+The store is opened without a session: that would load all that it takes to execute a workflow.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,11 +10,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from binex.analysis.location import find_directory
 from binex.cli.render.text import escape, escape_json, pretty_json
 from binex.cli.streams import write_note, write_result
 from binex.errors import DamagedDataError
-from binex.models.event import Event, Notice
-from binex.runtime.session import open_session
+from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
 
 _Answer = TypeVar("_Answer")
@@ -24,17 +27,21 @@ def read(directory: Path | None, question: Callable[[RunStore], Awaitable[_Answe
     """
     code = 0
 
-    def name_what_is_damaged(event: Event) -> None:
+    def name_what_is_damaged(message: str) -> None:
         nonlocal code
-        if isinstance(event, Notice):
-            code = DamagedDataError.exit_code
-            write_note(f"damaged: {escape(event.message)}")
+        code = DamagedDataError.exit_code
+        write_note(f"damaged: {escape(message)}")
 
     async def ask() -> _Answer:
-        async with open_session(directory, read_only=True, listeners=(name_what_is_damaged,)) as session:
-            return await question(session.store)
+        async with open_sqlite_store(store_folder(directory), read_only=True, on_notice=name_what_is_damaged) as store:
+            return await question(store)
 
     return asyncio.run(ask()), code
+
+
+def store_folder(directory: Path | None) -> Path:
+    """The folder of the store: the one that was named, or the one that is found from here."""
+    return find_directory() if directory is None else directory.absolute()
 
 
 def print_json(model: BaseModel) -> None:

@@ -29,10 +29,11 @@ def command(file: Path, variables: tuple[str, ...], allow_paths: tuple[Path, ...
     from binex.runtime.session import Session
 
     given = parse_assignments(variables)
-    execution = Execution.of(options)
-    workflow = load_workflow(file, limits=execution.limits, allow_paths=allow_paths)
+    execution = Execution.of(options, allow_paths)
+    if not file.is_file():
+        load_workflow(file)  # says what is wrong with it, before a store is made
 
     async def work(session: Session) -> RunSummary:
-        return await session.run(workflow, vars=given, vars_are_text=True)
+        return await session.run(file, vars=given, vars_are_text=True)
 
     return execution.execute(work)

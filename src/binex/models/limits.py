@@ -22,3 +22,5 @@ class Limits(Model):
     """The size of one output of an agent, as JSON."""
     workers: Size = 256
     """How many threads may run plain functions at a time."""
+    store_wait_ms: Size = 60_000
+    """How long another process's lock on the store is waited for, in milliseconds."""

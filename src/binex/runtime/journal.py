@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from binex.errors import BinexError
+from binex.errors import BinexError, StoreError
 from binex.graph.fan_out import FanOut
 from binex.models.event import (
     Event,
@@ -60,6 +60,8 @@ class Journal:
             except BaseException as error:
                 log.end_as(RunStatus.INTERRUPTED, _reason(error))
                 await _best_effort(log.close())
+                if type(error) is StoreError:
+                    raise log.going_on_after(error) from error
                 raise
             await log.close()
         self.tell(RunEnded(summary=log.summary()))
@@ -95,6 +97,7 @@ class RunLog:
         self._has_listeners = tell is not None
         self._started = time.monotonic()
         self._counts: Counter[TaskStatus] = Counter()
+        self._settled: set[str] = set()
         self._failures: dict[str, ExecutionRecord] = {}
         self._blocked: dict[str, list[str]] = {}
         self._status: RunStatus | None = None
@@ -155,6 +158,14 @@ class RunLog:
         """Decide how the run will have ended; without this its tasks decide."""
         self._status, self._error = status, error
 
+    def going_on_after(self, error: StoreError) -> StoreError:
+        """*error*, with what is safe and how to go on."""
+        saved = sum(item_of(path) is None for path in self._settled)
+        return StoreError(
+            f"{error.message}; {saved} of {self._run.node_count} nodes are saved",
+            fix=f"{error.fix or 'set that right'}, then: binex resume {self._run.id}",
+        )
+
     async def close(self) -> None:
         """Make everything durable, the final status last."""
         if self._timer is not None:
@@ -191,6 +202,8 @@ class RunLog:
 
     def _count(self, record: ExecutionRecord) -> None:
         self._counts[record.status] += 1
+        if record.is_final:
+            self._settled.add(record.task)
         if record.status in _FAILURES:
             self._failures[record.task] = record
         elif record.skip_reason is SkipReason.BLOCKED and record.blocked_by:

@@ -92,10 +92,12 @@ class Orchestrator:
     @asynccontextmanager
     async def _cancelled_on_request(self, lease: Lease) -> AsyncIterator[None]:
         """Listen, while the block lasts, for somebody who wants the run cancelled."""
-        async with asyncio.TaskGroup() as group:
-            listening = group.create_task(self._listen(lease))
+        listening = asyncio.get_running_loop().create_task(self._listen(lease))  # a TaskGroup would wrap errors
+        try:
             yield
+        finally:
             listening.cancel()
+            await asyncio.wait({listening})
 
     async def _listen(self, lease: Lease) -> None:
         await lease.wait_for_cancel()

@@ -38,6 +38,7 @@ from binex.stores.run_store import RunStore
 from binex.tape.redaction import REDACTED, Redactor
 
 CANCEL_WITHIN_S = 5.0
+_ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
 
 
 def find_directory(start: Path | None = None) -> Path:
@@ -72,15 +73,19 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         StoreError: the store cannot be opened.
         InputError: there is none, and it is only to be read.
     """
-    folder = _folder_of(directory)
-    durability = Durability(durability)
+    settings = Settings(_folder_of(directory), Durability(durability), limits or Limits(), tuple(allow_paths))
 
     def notice(message: str) -> None:
         for listener in listeners:
             listener(Notice(run_id="", message=message))
 
-    async with open_sqlite_store(folder, durability=durability, read_only=read_only, on_notice=notice) as store:
-        settings = Settings(folder, durability, limits or Limits(), tuple(allow_paths))
+    async with open_sqlite_store(
+        settings.directory,
+        durability=settings.durability,
+        read_only=read_only,
+        on_notice=notice,
+        patience_s=settings.limits.store_wait_ms / 1000,
+    ) as store:
         yield Session(store, settings, Registry(adapters, limits=settings.limits), listeners)
 
 
@@ -192,7 +197,8 @@ class Session:
             spec, dag = restore_source(kept, self.settings.limits, self.registry)
             source = spec.source or kept
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
-            if len({outcome.path for outcome in known.outcomes} & set(dag.nodes)) == len(dag.nodes):
+            is_settled = {outcome.path for outcome in known.outcomes}.issuperset(dag.nodes)
+            if is_settled and before.status in _ENDED:
                 return await self._nothing_to_do(before, dag, known.outcomes)
             variables = _with_secrets_given_again(before, vars or {})
             environment = resolve_environment(spec, dag, os.environ)

@@ -88,6 +88,7 @@ def repair(folder: Path) -> list[Finding]:
                 done.append(info(shown(database), f"{message}; the old one is in {shown(folder / 'backups')}"))
             if problems:
                 connection.execute("REINDEX")
+                connection.execute("VACUUM")  # gives back the pages that belong to nothing now
                 if integrity(connection):
                     raise StoreDamagedError(
                         f"store damaged: {shown(database)} cannot be repaired: {problems[0]}", fix=SALVAGE

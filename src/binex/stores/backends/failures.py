@@ -11,8 +11,8 @@ from binex.errors import StoreDamagedError, StoreError
 DAMAGE_FIX: Final = "look at it with: binex doctor; then: binex doctor --repair, or --salvage to save what can be read"
 
 _FIXES: Final = {
-    errno.ENOSPC: "free space on the disk that holds {folder}, then go on",
-    errno.EDQUOT: "free space within your quota on the disk that holds {folder}, then go on",
+    errno.ENOSPC: "free space on the disk that holds {folder}",
+    errno.EDQUOT: "free space within your quota on the disk that holds {folder}",
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower the concurrency",
     errno.ENFILE: "close other programs: the machine has no open files left",
     errno.EROFS: "the file system is read-only: use another folder with --dir",
@@ -69,7 +69,7 @@ def sqlite_failure(action: str, path: Path, error: sqlite3.Error) -> StoreError:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreError(
                 f"cannot {action} {shown(path)}: another process holds its lock",
-                fix="find out which (fuser, lsof), let it finish or stop it, then go on",
+                fix="find out which (fuser, lsof), let it finish or stop it",
             )
         case _:
             return StoreError(f"cannot {action} {shown(path)}: {error}")

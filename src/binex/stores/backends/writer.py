@@ -242,7 +242,7 @@ class Writer:
             parts, self._parts = self._parts, []
             failure = StoreError(
                 f"cannot write {shown(self._database)}: another process held its lock for {waited_s:.0f} s",
-                fix=f"find out which (fuser {shown(self._database)}), let it finish or stop it, then go on",
+                fix=f"find out which (fuser {shown(self._database)}), let it finish or stop it",
             )
             for part in parts:
                 part.fail(_again(failure))
