@@ -10,19 +10,23 @@ from tests.faults.harness import Project
 from tests.faults.project import write_project
 
 
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """End what a test leaves running, whether it passed or not."""
+    yield
+    while Project.made:
+        Project.made.pop().close()
+
+
 @pytest.fixture
-def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+def make_project(tmp_path: Path) -> Callable[..., Project]:
     """Makes projects with the workflow of 50 nodes, each in a folder of its own."""
-    made: list[Project] = []
 
     def make(name: str = "project", **options: Any) -> Project:
         write_project(tmp_path / name, **options)
-        made.append(Project(tmp_path / name))
-        return made[-1]
+        return Project(tmp_path / name)
 
-    yield make
-    for project in made:
-        project.close()
+    return make
 
 
 @pytest.fixture

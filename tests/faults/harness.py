@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from binex.models.run import Run
 from binex.models.task import ExecutionRecord, TaskStatus
@@ -191,9 +191,12 @@ class Kept:
 
 
 class Project:
-    """A folder with a workflow and a store of its own."""
+    """A folder with a workflow and a store of its own; a fixture closes those that a test made."""
+
+    made: ClassVar[list["Project"]] = []
 
     def __init__(self, folder: Path, file: str = "flow.yaml") -> None:
+        self.made.append(self)
         self.folder = folder
         self.file = file
         self.store = folder / ".binex"

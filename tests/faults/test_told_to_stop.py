@@ -193,26 +193,20 @@ def test_an_agent_that_does_not_stop_cannot_hold_up_the_end(tmp_path: Path, name
     """B6, B10: neither a thread nor a task nor a process keeps the command from ending."""
     code, more = STUBBORN[name]
     project = small_project(tmp_path, code, more)
-    try:
-        stop(project, number, after="hang  started", count=1)
-    finally:
-        project.close()
+    stop(project, number, after="hang  started", count=1)
 
 
 @pytest.mark.parametrize("name", STUBBORN)
 def test_an_agent_that_does_not_stop_at_its_deadline_is_left_behind_and_the_run_ends(tmp_path: Path, name: str) -> None:
     code, more = STUBBORN[name]
     project = small_project(tmp_path, code, f"deadline_ms: 300\n                {more}" if more else "deadline_ms: 300")
-    try:
-        began = time.monotonic()
-        finished = project.run(timeout=20)
-        assert finished.code == 1, finished
-        assert time.monotonic() - began < 10, finished
-        records = {record.task: record for record in project.kept().records}
-        assert records["hang"].status == "timed_out", records
-        assert records["last"].status == "skipped", records
-    finally:
-        project.close()
+    began = time.monotonic()
+    finished = project.run(timeout=20)
+    assert finished.code == 1, finished
+    assert time.monotonic() - began < 10, finished
+    records = {record.task: record for record in project.kept().records}
+    assert records["hang"].status == "timed_out", records
+    assert records["last"].status == "skipped", records
 
 
 def test_sigint_to_a_command_that_only_reads_gives_130_and_no_traceback(project: Project) -> None:

@@ -31,6 +31,8 @@ def encode_json(value: object) -> bytes:
             place, as in ``.hits[3]``.
     """
     try:
+        if type(value) is str:  # large texts are common, and there is nothing in them to find
+            return to_json(value)
         data = to_json(_json.validate_python(value, strict=True))
         if len(data) > 2 * MAX_DEPTH:  # too short for what cannot be read back
             from_json(data)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, SkipValidation
+from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, SkipValidation
 
 from binex.models.base import Model
 from binex.models.json_value import decode_json, encode_json
@@ -165,6 +165,8 @@ class Artifact(ArtifactInfo):
     data: bytes = Field(repr=False, exclude=True)
     """The content, as compact JSON in UTF-8."""
 
+    _text: str | None = PrivateAttr(default=None)  # the content where that is known to be text, which nobody can change
+
     @classmethod
     def of(cls, task: TaskNode, output: str, content: object) -> Self:
         """The artifact of *task* that holds *content*, any JSON value. Adapters make their answers with it.
@@ -173,7 +175,7 @@ class Artifact(ArtifactInfo):
             BadOutputError: *content* is not JSON.
         """
         data = encode_json(content)
-        return cls(
+        artifact = cls(
             id=artifact_id(task.run_id, task.path, output),
             run_id=task.run_id,
             task=task.path,
@@ -184,15 +186,20 @@ class Artifact(ArtifactInfo):
             lineage=Lineage(task=task.path, agent=task.agent, attempt=task.attempt, derived_from=task.input_artifacts),
             data=data,
         )
+        if type(content) is str:
+            artifact._text = content
+        return artifact
 
     def with_data(self, data: bytes) -> Self:
         """The same artifact with other content."""
-        return self.model_copy(update={"data": data, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        changed = self.model_copy(update={"data": data, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        changed._text = None
+        return changed
 
     @property
     def content(self) -> JsonValue:
         """The JSON value, a new one at every call."""
-        return decode_json(self.data)
+        return decode_json(self.data) if self._text is None else self._text
 
     @property
     def info(self) -> ArtifactInfo:
