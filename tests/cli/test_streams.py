@@ -129,6 +129,11 @@ EXITS: list[tuple[BaseException, int, str]] = [
     (DamagedDataError("no"), 4, "Error: no\n"),
     (ExceptionGroup("group", [ExceptionGroup("group", [DamagedDataError("no")])]), 4, "Error: no\n"),
     (MemoryError(), 3, "Error: out of memory\n  fix: give the process more memory, or less to do at a time\n"),
+    (
+        RuntimeError("can't start new thread"),
+        3,
+        "Error: the machine gives no more threads\n  fix: raise its limit (ulimit -u), or do less at a time\n",
+    ),
     (OSError(24, "Too many open files", "x"), 3, "Error: cannot use 'x': Too many open files\n"),
     (
         WorkflowError("2 faults", file="f.yaml", faults=[Fault("no", 1, 2, "yes"), Fault("none")]),

@@ -239,6 +239,10 @@ class Project:
         except FileNotFoundError:
             return []
 
+    def temporaries(self) -> list[Path]:
+        """Files that are being written, or were when somebody was killed."""
+        return [*(self.store / "tmp").iterdir(), *(self.store / "artifacts").rglob(".tmp-*")]
+
     def executed(self) -> Counter[str]:
         """How often each task was executed."""
         return Counter(line.split()[0] for line in self.effects())
@@ -326,7 +330,7 @@ def check_complete(project: Project, before: Left, expected: Any) -> None:
         assert before.kept.settled <= after.settled
     finals = Counter(record.task for record in after.records if record.is_final)
     assert max(finals.values()) == 1, f"ended more than once: {finals.most_common(3)}"
-    assert [artifact for artifact in (project.store / "tmp").iterdir()] == [], "temporary files are left"
+    assert project.temporaries() == [], "temporary files are left"
     assert project.outputs() == expected
     check_sound(project)
 

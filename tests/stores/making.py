@@ -1,9 +1,10 @@
 """Runs, records and artifacts to put into a store, and other processes that do so."""
 
 import asyncio
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from textwrap import dedent
@@ -51,7 +52,10 @@ def make_record(run_id: str, task: str = "plan", attempt: int = 1, **fields: Any
 
 def make_artifact(run_id: str, task: str = "plan", content: JsonValue = "a plan", output: str = "output") -> Artifact:
     node = TaskNode(run_id=run_id, path=task, node_id=task, agent="local://research.plan", inputs={})
-    return Artifact.of(node, output, content)
+    made = Artifact.of(node, output, content)
+    return made.with_data(
+        made.data
+    )  # without the text it was made from, as it will come back, so that `==` means the same
 
 
 def make_started(run_id: str, task: str = "plan", attempt: int = 1) -> TaskStarted:
@@ -93,16 +97,22 @@ async def main():
 """
 
 
-def other_process(body: str, folder: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-    """Start *body* (the inside of an ``async def``) in a process of its own; it can say() things, die() and read."""
+def other_process(
+    body: str, folder: Path, *arguments: str, before: Sequence[str] = (), **options: Any
+) -> "subprocess.Popen[str]":
+    """Start *body* (the inside of an ``async def``) in a process of its own; it can say() things, die() and read.
+
+    *before* is a command that runs the process, such as strace.
+    """
     code = _PREAMBLE + "".join(f"    {line}\n" for line in dedent(body).strip().splitlines()) + "asyncio.run(main())\n"
     return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), *arguments],
+        [*before, sys.executable, "-c", code, str(folder), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYDANTIC_DISABLE_PLUGINS": "__all__"},  # looking for plugins is a tenth of the start
         **options,
     )
 

@@ -17,7 +17,7 @@ from binex.models.workflow import WorkflowSource
 from binex.stores.run_store import RunStore
 
 KEEP_FIXTURE = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 JSON: st.SearchStrategy[JsonValue] = st.recursive(

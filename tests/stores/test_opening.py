@@ -60,7 +60,7 @@ async def test_a_store_is_made_below_folders_that_are_not_there_yet(tmp_path: Pa
         assert await store.list_runs() == []
 
 
-def test_ten_processes_that_make_a_store_make_the_same_one(folder: Path, start: Any) -> None:
+def test_processes_that_make_a_store_at_once_make_the_same_one(folder: Path, start: Any) -> None:
     body = """
         say("ready")
         sys.stdin.readline()
@@ -68,7 +68,7 @@ def test_ten_processes_that_make_a_store_make_the_same_one(folder: Path, start: 
             async with store.open_run(make_run(), SOURCE):
                 pass
     """
-    processes = [start(body) for _ in range(6)]
+    processes = [start(body) for _ in range(4)]
     for process in processes:
         assert heard(process) == "ready"
     for process in processes:
@@ -77,7 +77,7 @@ def test_ten_processes_that_make_a_store_make_the_same_one(folder: Path, start: 
     for process in processes:
         finish(process)
     with closing(sqlite3.connect(folder / "binex.db")) as connection:
-        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (6,)
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (4,)
 
 
 # --- what is no store ---------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_of_two_processes_that_upgrade_one_does_and_both_go_on(folder: Path, sta
                 connection.close()
         await patiently(upgrade, "write", folder / "binex.db", 20)
     """
-    processes = [start(body, OLD, NEW) for _ in range(3)]
+    processes = [start(body, OLD, NEW) for _ in range(2)]
     for process in processes:
         finish(process)
     assert not is_old(database)

@@ -22,7 +22,8 @@ def list_command(run: str, with_items: bool, as_json: bool, directory: Path | No
     """List the artifacts of RUN (default: latest), and check that they are what was stored."""
     from binex.analysis.artifacts import ArtifactList, list_artifacts
     from binex.analysis.find import find_run
-    from binex.cli.reading import print_json, read
+    from binex.cli.printing import print_json
+    from binex.cli.reading import read
     from binex.cli.render.artifact_list import artifact_list
     from binex.cli.render.look import Look
     from binex.cli.streams import write_result

@@ -15,7 +15,7 @@ def command(run: str, as_json: bool, directory: Path | None) -> int:
     """Stop RUN for good, also where another process executes it."""
     import asyncio
 
-    from binex.cli.reading import print_json
+    from binex.cli.printing import print_json
     from binex.cli.render.look import words_of
     from binex.cli.streams import write_result
     from binex.models.run import Run

@@ -16,7 +16,8 @@ def command(run: str, as_json: bool, directory: Path | None) -> int:
     """Show everything about RUN (default: latest): what failed, why, what it blocked, and what to type next."""
     from binex.analysis.debug import RunDebug, debug
     from binex.analysis.find import find_run
-    from binex.cli.reading import print_json, read
+    from binex.cli.printing import print_json
+    from binex.cli.reading import read
     from binex.cli.render.look import Look
     from binex.cli.render.run_debug import run_debug
     from binex.cli.streams import write_result

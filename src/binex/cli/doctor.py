@@ -18,7 +18,8 @@ def command(is_repairing: bool, is_salvaging: bool, as_json: bool, directory: Pa
 
     The exit code is 4 where damage was found that is still there, or something could not be saved.
     """
-    from binex.cli.reading import print_json, store_folder
+    from binex.cli.printing import print_json
+    from binex.cli.reading import store_folder
     from binex.cli.render.findings import Checkup, checkup
     from binex.cli.render.look import Look
     from binex.cli.streams import write_result

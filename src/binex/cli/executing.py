@@ -14,12 +14,14 @@ from typing import Final, Protocol, Self, TextIO
 
 from binex.cli.limits import read_limits
 from binex.cli.loop import CommandLoop
-from binex.cli.options import ExecutionOptions
-from binex.cli.reading import json_of
+from binex.cli.main import report
+from binex.cli.options import ExecutionOptions, typed
+from binex.cli.printing import json_of
 from binex.cli.render.look import Look
 from binex.cli.render.progress import PlainProgress, Silence
 from binex.cli.render.results import ending, results
 from binex.cli.streams import results_apart, write_note, write_result
+from binex.errors import BinexError
 from binex.models.event import Event, RunStarted
 from binex.models.limits import Limits
 from binex.models.run import Durability, RunStatus, RunSummary
@@ -84,10 +86,16 @@ class Execution:
         """Do *work*, print what it made on stdout and everything else on stderr, and return the exit code."""
         stop, loop = _Stop(), CommandLoop()
         with results_apart() as stream:
-            with stop.on_signals():
-                summary = loop.run(self._run(work, stop))
-            if summary is not None:
-                self._print(summary, stream)
+            try:
+                with stop.on_signals():
+                    summary = loop.run(self._run(work, stop))
+                if summary is not None:
+                    self._print(summary, stream)
+            except Exception as error:
+                self._name_folder(error)
+                if loop.has_left_something():  # Python would wait for it before it ends
+                    loop.leave_if_needed(report(error))
+                raise
         if summary is None or summary.status is RunStatus.INTERRUPTED:
             code = stop.exit_code
         else:
@@ -122,6 +130,13 @@ class Execution:
         from binex.cli.render.live import live_progress
 
         return live_progress(look)
+
+    def _name_folder(self, error: Exception) -> None:
+        """Let the command that an error ends with name the folder, as it would have to be typed here."""
+        if self.directory is not None and isinstance(error, BinexError) and error.fix:
+            before, command, run = error.fix.rpartition("binex resume ")
+            if command and " " not in run:
+                error.fix = before + typed(f"resume {run}", self.directory)
 
     def _print(self, summary: RunSummary, stream: TextIO) -> None:
         if self.as_json:

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import sys
 import threading
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
+
+from binex.cli.streams import flush_streams
 
 T = TypeVar("T")
 
@@ -34,12 +35,14 @@ class CommandLoop:
 
     def leave_if_needed(self, exit_code: int) -> None:
         """End the process here and now where something would keep it from ending by itself."""
-        threads = [t for t in threading.enumerate() if t not in self._threads_before and not t.daemon]
-        if self._has_tasks_left or threads:
-            for stream in (sys.stdout, sys.stderr):
-                if stream is not None and not stream.closed:
-                    stream.flush()
+        if self.has_left_something():
+            flush_streams()
             os._exit(exit_code)
+
+    def has_left_something(self) -> bool:
+        """Whether a task or a thread that the work started is still there."""
+        threads = [t for t in threading.enumerate() if t not in self._threads_before and not t.daemon]
+        return self._has_tasks_left or bool(threads)
 
 
 async def _wind_up(loop: asyncio.AbstractEventLoop) -> bool:

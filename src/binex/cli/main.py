@@ -97,6 +97,11 @@ def report(error: BaseException) -> int:
             code, notes = 130, []
         case MemoryError():
             code, notes = 3, [_lines("out of memory", "give the process more memory, or less to do at a time")]
+        case RuntimeError() if "can't start new thread" in str(error):
+            code, notes = (
+                3,
+                [_lines("the machine gives no more threads", "raise its limit (ulimit -u), or do less at a time")],
+            )
         case OSError() if error.strerror:
             place = f"cannot use '{error.filename}': " if error.filename is not None else ""
             code, notes = 3, [_lines(f"{place}{error.strerror}", None)]

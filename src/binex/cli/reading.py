@@ -8,11 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
 from binex.analysis.location import find_directory
-from binex.cli.render.text import escape, escape_json, pretty_json
-from binex.cli.streams import write_note, write_result
+from binex.cli.render.text import escape
+from binex.cli.streams import write_note
 from binex.errors import DamagedDataError
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
@@ -42,16 +40,3 @@ def read(directory: Path | None, question: Callable[[RunStore], Awaitable[_Answe
 def store_folder(directory: Path | None) -> Path:
     """The folder of the store: the one that was named, or the one that is found from here."""
     return find_directory() if directory is None else directory.absolute()
-
-
-def print_json(model: BaseModel) -> None:
-    """Print *model* whole, as JSON that is valid and safe to show."""
-    write_result(json_of(model))
-
-
-def json_of(model: BaseModel) -> str:
-    """*model* whole, as JSON that is valid and safe to show."""
-    try:
-        return escape_json(model.model_dump_json(indent=2))
-    except ValueError:  # text with lone surrogates, which UTF-8 has no form for
-        return pretty_json(model.model_dump(mode="json"))

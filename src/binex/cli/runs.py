@@ -27,7 +27,8 @@ def command(
 ) -> int:
     """List runs, newest first."""
     from binex.analysis.runs import RunPage, list_runs
-    from binex.cli.reading import print_json, read
+    from binex.cli.printing import print_json
+    from binex.cli.reading import read
     from binex.cli.render.look import Look
     from binex.cli.render.run_list import run_list
     from binex.cli.streams import write_result

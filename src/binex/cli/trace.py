@@ -20,7 +20,8 @@ def command(run: str, with_items: bool, as_json: bool, directory: Path | None) -
     """
     from binex.analysis.find import find_run
     from binex.analysis.trace import Trace, trace
-    from binex.cli.reading import print_json, read
+    from binex.cli.printing import print_json
+    from binex.cli.reading import read
     from binex.cli.render.look import Look
     from binex.cli.render.run_head import run_head
     from binex.cli.render.timeline import timeline

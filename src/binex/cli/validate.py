@@ -24,7 +24,7 @@ def command(
     """Check workflow FILES; nothing is run, imported or connected to."""
     from binex.cli.checking import CheckedFiles, check
     from binex.cli.limits import read_limits
-    from binex.cli.reading import print_json
+    from binex.cli.printing import print_json
     from binex.cli.render.checked import checked_files
     from binex.cli.render.look import Look
     from binex.cli.streams import write_note, write_result

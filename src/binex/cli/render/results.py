@@ -63,12 +63,14 @@ def closing_line(summary: RunSummary, look: Look) -> str:
 def commands(steps: Sequence[tuple[str, str]], look: Look, directory: Path | None) -> list[str]:
     """What to type next, each with what it does."""
     typed_steps = [(typed(command, directory), purpose) for command, purpose in steps]
-    width = max((width_of(command) for command, _ in typed_steps), default=0)
+    room = look.width if look.is_terminal else 10_000
+    fitting = {command for command, purpose in typed_steps if 5 + width_of(command) + width_of(purpose) <= room}
+    width = max((width_of(command) for command in fitting), default=0)
     lines = []
     for command, purpose in typed_steps:
-        blanks = " " * (width - width_of(command))
-        fits = not look.is_terminal or 2 + width + 3 + width_of(purpose) <= look.width
-        tail = blanks + "   " + look.paint(purpose, "faint") if fits else ""
+        tail = ""
+        if command in fitting and 5 + width + width_of(purpose) <= room:
+            tail = " " * (width - width_of(command) + 3) + look.paint(purpose, "faint")
         lines.append(f"  {look.paint(command, 'strong')}{tail}")
     return lines
 

@@ -23,9 +23,12 @@ from binex.stores.backends.filesystem import (
 )
 from binex.stores.backends.lease import find_owner
 from binex.stores.backends.rows import read_artifact
+from binex.stores.backends.statements import INLINE_BYTES
 
-_BUDGET_S: Final = 0.004
-"""How long an opening may take for each of checking and confirming what was not interrupted."""
+_CHECKING_S: Final = 0.003
+_CONFIRMING_S: Final = 0.005
+"""How long an opening may take for what is not urgent; a file takes some 60 us to be compared and synced."""
+_RUNS_AN_OPENING: Final = 200
 _FILES_AN_OPENING: Final = 256
 _SETTLING_S: Final = 60.0
 """The age at which the operating system has long written a file by itself, so that a sync costs little."""
@@ -59,8 +62,8 @@ class Repair:
         """
         for run in self._unconfirmed("AND status = 'running' ORDER BY seq"):
             self.restore(run, is_interrupted=True)
-        end = time.monotonic() + _BUDGET_S
-        for run in self._unconfirmed("AND status <> 'running' ORDER BY seq DESC"):
+        end = time.monotonic() + _CHECKING_S
+        for run in self._unconfirmed(f"AND status <> 'running' ORDER BY seq DESC LIMIT {_RUNS_AN_OPENING}"):
             self.restore(run)
             if time.monotonic() > end:
                 return
@@ -91,17 +94,17 @@ class Repair:
             OSError: a file cannot be read, written or synced.
             sqlite3.Error: the database cannot be read.
         """
-        end = time.monotonic() + _BUDGET_S
+        end = time.monotonic() + _CONFIRMING_S
         left = _FILES_AN_OPENING
         confirmed = []
-        for run in self._unconfirmed("ORDER BY seq"):
+        for run in self._unconfirmed(f"ORDER BY seq LIMIT {_RUNS_AN_OPENING}"):
             folder = self._folder / ARTIFACTS / run.id
             try:
                 age_s = time.time() - folder.stat().st_mtime
             except FileNotFoundError:
                 age_s = _SETTLING_S
             if age_s < _SETTLING_S:
-                continue
+                break  # and so are those that came later
             rows = self._connection.execute(
                 "SELECT seq FROM artifacts WHERE run = ? AND is_confirmed = 0 ORDER BY seq LIMIT ?", (run.key, left)
             ).fetchall()
@@ -180,7 +183,8 @@ class Repair:
     def _report_strangers(self, run: UnconfirmedRun, sizes: dict[str, int]) -> None:
         """Small files are written after their commit: one that no row names tells of a commit that is gone."""
         names = self._connection.execute("SELECT name FROM artifacts WHERE run = ?", (run.key,)).fetchall()
-        strangers = sizes.keys() - {file_name(f"{run.id}~{name}") for (name,) in names}
+        small = {name for name, size in sizes.items() if size <= INLINE_BYTES}
+        strangers = small - {file_name(f"{run.id}~{name}") for (name,) in names}
         if strangers:
             self._on_notice(
                 f"run {run.id}: {len(strangers)} artifact files have no record; their commits were lost"

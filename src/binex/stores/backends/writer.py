@@ -1,7 +1,9 @@
 """The one writer of a store: what is asked for in the same turn of the event loop shares one commit.
 
-The commit is made in the event loop itself. Handing it to a thread costs two switches a commit, which a chain
-of small nodes (one commit at a time) pays in full, while a fan-out shares its commits anyway.
+Commits are made in the event loop itself, and so are the artifact files that follow them. A chain of small
+nodes has one commit at a time and would pay for every switch to a thread and back; a fan-out shares its
+commits anyway. Measured with a chain on two quiet cores, per node: files written in the loop 140 us in all, by
+a thread 189 us, by a thread in batches of eight 159 us, of 64 186 us; on busy cores, no difference beyond noise.
 """
 
 import asyncio
@@ -121,11 +123,16 @@ class Writer:
             raise _again(self._failure)
 
     def close(self) -> None:
-        """Commit what is still waiting, as far as that can be done at once."""
-        if self._parts and self._failure is None:
-            self._flush()
+        """Write what is still waiting, as far as that can be done at once; take nothing more."""
+        if self._failure is None:
+            self._commit_parts()
+        while not self._mirror.is_done:
+            self._write_some_files()
+        if self._next_flush is not None:
+            self._next_flush.cancel()
         closed = StoreError(f"{shown(self._database)} is closed")
-        for part in self._parts:
+        parts, self._parts = self._parts, []
+        for part in parts:
             part.fail(closed)
         self.refuse(closed)
 
