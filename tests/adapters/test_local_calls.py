@@ -4,10 +4,10 @@ import math
 import traceback
 
 import pytest
-from tests.adapters.workbench import Workbench
 
 from binex.errors import AgentError, BadOutputError
 from binex.models.task import Artifact
+from tests.adapters.workbench import Workbench
 
 
 async def test_arguments_come_by_name_and_defaults_stand_in_for_what_is_not_given(bench: Workbench) -> None:

@@ -4,10 +4,10 @@ import os
 import sys
 
 import pytest
-from tests.adapters.workbench import Workbench
 
 from binex.adapters.base import NodeUse
 from binex.models.health import HealthStatus
+from tests.adapters.workbench import Workbench
 
 
 def test_nothing_is_wrong_with_a_right_use(bench: Workbench) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.adapters.workbench import Workbench
 
 from binex.adapters.local_process import environment
 from binex.errors import AgentError, ProcessDiedError, RemoteCodeError
+from tests.adapters.workbench import Workbench
 
 
 async def until(condition: Callable[[], bool]) -> None:

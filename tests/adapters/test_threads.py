@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.adapters.workbench import Workbench
 
 from binex.adapters.threads import Threads
+from tests.adapters.workbench import Workbench
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -4,7 +4,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.analysis.conftest import Ledger, error
 
 from binex.analysis.artifacts import find_damage, get_artifact, list_artifacts
 from binex.analysis.debug import debug
@@ -12,6 +11,7 @@ from binex.errors import DamagedDataError
 from binex.models.run import RunStatus
 from binex.models.task import SkipReason, TaskStatus
 from binex.stores.backends.sqlite import open_sqlite_store
+from tests.analysis.conftest import Ledger, error
 
 
 async def test_a_failed_run_says_what_failed_what_that_blocked_and_what_to_type(ledger: Ledger) -> None:

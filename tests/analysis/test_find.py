@@ -1,11 +1,11 @@
 """What somebody means by what they typed."""
 
 import pytest
-from tests.analysis.conftest import Ledger
 
 from binex.analysis.find import find_artifact, find_run, find_task, name_of
 from binex.errors import InputError
 from binex.models.run import RunStatus
+from tests.analysis.conftest import Ledger
 
 
 async def refusal(ledger: Ledger, text: str) -> InputError:

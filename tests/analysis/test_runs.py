@@ -1,9 +1,8 @@
 """Which runs there are."""
 
-from tests.analysis.conftest import Ledger
-
 from binex.analysis.runs import list_runs
 from binex.models.run import RunStatus
+from tests.analysis.conftest import Ledger
 
 
 async def test_runs_come_newest_first_and_in_pages(ledger: Ledger) -> None:

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from tests.analysis.conftest import START, Ledger, at, error
 
 from binex.analysis.trace import trace, trace_of
 from binex.models.run import RunStatus
 from binex.models.task import SkipReason, TaskStatus, now
+from tests.analysis.conftest import START, Ledger, at, error
 
 
 async def test_attempts_stand_where_they_happened(ledger: Ledger) -> None:

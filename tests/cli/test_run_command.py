@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Shell
 
 from binex.cli.hello import find_demo
 from binex.errors import InputError
+from tests.cli.conftest import Shell
 
 TWO_ENDS = """
 name: two

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
 from tests.cli.conftest import TIMEOUT_S, Shell, environment
 
 

@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.conftest import Shell
 
 from binex import __version__
 from binex.cli.group import cli
-from binex.cli.main import COMMANDS
+from binex.cli.table import COMMANDS
+from tests.cli.conftest import Shell
 
 HEAVY = {"pydantic", "rich", "asyncio", "yaml", "sqlite3", "fastapi", "httpx", "click", "typing", "inspect"}
 

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import TIMEOUT_S, Shell, environment
 
 from binex.cli.main import report
 from binex.errors import (
@@ -21,6 +20,7 @@ from binex.errors import (
     StoreVersionError,
     WorkflowError,
 )
+from tests.cli.conftest import TIMEOUT_S, Shell, environment
 
 MANY = """
 inputs: {n: {type: array, default: [0]}}

@@ -12,6 +12,7 @@ import termios
 import time
 
 import pytest
+
 from tests.cli.conftest import TIMEOUT_S, Shell, environment
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 
 from binex.adapters.registry import _PLANNED as PLANNED_SCHEMES
 from binex.cli.group import cli
-from binex.cli.main import COMMANDS, main
+from binex.cli.main import main
+from binex.cli.table import COMMANDS
 from binex.errors import WorkflowError
 from binex.loader import parse_workflow
 from binex.loader.wording import PLANNED_OF_NODE, PLANNED_OF_WORKFLOW
@@ -328,7 +329,8 @@ def test_every_command_in_the_pages_can_be_parsed(block: Block) -> None:
 
 def _parse(command: click.Command, words: Sequence[str]) -> None:
     """Parse a command line without doing what it says."""
-    context = command.make_context("binex", list(words))
+    # The parent's settings hold here too; click keeps a command's help option as it first made it.
+    context = command.make_context("binex", list(words), parent=click.Context(cli, **cli.context_settings))
     with context:
         if isinstance(command, click.Group):
             name, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])

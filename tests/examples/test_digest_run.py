@@ -33,6 +33,7 @@ async def test_the_digest_is_the_same_each_time(tmp_path: Path) -> None:
     async with binex.open_session(tmp_path / ".binex") as session:
         first, second = [await session.run(DIGEST) for _ in range(2)]
         hashes = [
-            {info.task: info.sha256 for info in await session.store.list_artifacts(run.run_id)} for run in (first, second)
+            {info.task: info.sha256 for info in await session.store.list_artifacts(run.run_id)}
+            for run in (first, second)
         ]
     assert hashes[0] == hashes[1]

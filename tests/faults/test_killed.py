@@ -159,5 +159,3 @@ def test_a_resume_killed_before_its_nth_system_call_goes_on(
     second = project.binex("resume", before=injecting(calls, f"signal=KILL:when={number}"))
     assert second.code == -signal.SIGKILL, second
     check_resumed(project, Left.by(project, first, second), expected)
-
-

@@ -207,7 +207,7 @@ def test_with_full_durability_every_completion_is_synced_before_it_is_told(proje
 def test_with_full_durability_large_files_and_their_folders_are_synced_before_they_are_told(large: Project) -> None:
     """A4: file, rename, folder; and every folder above that is new."""
     _, calls = traced(large, *LIMIT)
-    position = {kind: -1 for kind in ("synced", "renamed", "folder", "above", "told")}
+    position = dict.fromkeys(("synced", "renamed", "folder", "above", "told"), -1)
     run_folder = ""
     for number, (name, arguments) in enumerate(calls):
         if name == "fsync" and "/.tmp-" in arguments and "new.db" not in arguments:
@@ -265,8 +265,9 @@ def test_the_log_of_a_database_that_lost_its_tail_is_read_up_to_there(project: P
         log.write_bytes(whole[: int(len(whole) * part)])
         kept = project.kept()
         assert kept.run is None or len(kept.completed) < 75
-    finished = project.binex("resume" if project.kept().run is not None else "run", *([] if kept.run else ["flow.yaml"]))
+    finished = project.binex(
+        "resume" if project.kept().run is not None else "run", *([] if kept.run else ["flow.yaml"])
+    )
     assert finished.code == 0, finished
     assert project.outputs() == expected
     check_sound(project)
-

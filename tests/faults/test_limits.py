@@ -209,7 +209,9 @@ def test_what_is_not_json_is_kept_exactly_or_fails_its_node_with_a_reason(tmp_pa
     more = ", isolation: process" if isolation == "process" else ""
     nodes = "".join(f"  {name}: {{agent: local://steps.{name}{more}}}\n" for name in functions)
     (tmp_path / "steps.py").write_text(dedent(ODD))
-    (tmp_path / "flow.yaml").write_text(f"name: odd\nnodes:\n{nodes}  fine: {{agent: local://echo, inputs: {{a: 1}}}}\n")
+    (tmp_path / "flow.yaml").write_text(
+        f"name: odd\nnodes:\n{nodes}  fine: {{agent: local://echo, inputs: {{a: 1}}}}\n"
+    )
     project = Project(tmp_path)
     finished = project.run("--json")
     assert finished.code == 1, finished

@@ -23,7 +23,6 @@ from binex.runtime.session import Session, Settings
 from binex.stores.backends.sqlite import open_sqlite_store
 from tests.faults.harness import Left, Project, check_resumed, check_sound, environment
 
-
 # --- A12: an owner that is stopped, and goes on later --------------------------------------------------------
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.graph.play import workflow
 
 from binex.errors import FieldFault, SpecError
 from binex.graph.dag import DAG
 from binex.graph.reference import Source
 from binex.models.workflow import WorkflowSource
+from tests.graph.play import workflow
 
 
 def dag(nodes: Mapping[str, Mapping[str, Any]], **fields: Any) -> DAG:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.graph.play import Play, completed, ended, failed, skipped
 
 from binex.models.task import ErrorKind, SkipReason, TaskStatus
+from tests.graph.play import Play, completed, ended, failed, skipped
 
 
 def fan_out(content: object = ("x", "y", "z"), **node: Any) -> Play:

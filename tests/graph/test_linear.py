@@ -6,13 +6,13 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.graph.play import ended, workflow
 
 from binex.graph.dag import DAG
 from binex.graph.scheduler import Scheduler
 from binex.graph.scope import RunContext
 from binex.models.task import Outcome, TaskStatus
 from binex.models.workflow import WorkflowSpec
+from tests.graph.play import ended, workflow
 
 Nodes = dict[str, dict[str, Any]]
 

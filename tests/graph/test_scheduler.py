@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.graph.play import Play, completed, failed, skipped
 
 from binex.models.task import ErrorKind, SkipReason, TaskStatus
 from binex.models.workflow import Isolation
+from tests.graph.play import Play, completed, failed, skipped
 
 
 def test_a_node_runs_when_all_that_it_depends_on_is_settled() -> None:

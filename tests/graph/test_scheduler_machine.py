@@ -6,13 +6,13 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.graph.play import ended, workflow
 
 from binex.graph.dag import DAG
 from binex.graph.scheduler import Scheduler
 from binex.graph.scope import RunContext
 from binex.models.names import item_of, item_path, node_of
 from binex.models.task import Outcome, SkipReason, TaskStatus
+from tests.graph.play import ended, workflow
 
 BAD = (TaskStatus.FAILED, TaskStatus.TIMED_OUT, TaskStatus.CANCELLED)
 LIMITS = {"default": 2, "slow": 1}

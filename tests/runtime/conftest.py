@@ -6,7 +6,6 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from tests.scripted import ScriptedAdapter
 
 from binex.loader import parse_workflow
 from binex.models.event import Event
@@ -14,6 +13,7 @@ from binex.models.run import RunSummary
 from binex.models.task import ExecutionRecord
 from binex.models.workflow import WorkflowSpec
 from binex.runtime.session import Session, open_session
+from tests.scripted import ScriptedAdapter
 
 
 class Bench:

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.runtime.conftest import Bench
-from tests.scripted import ScriptedAdapter, forever
 
 from binex.errors import InputError, RunError, RunOwnedError, StoreError
 from binex.models.event import TaskStarted
 from binex.models.limits import Limits
 from binex.models.run import RunStatus, RunSummary
 from binex.models.task import TaskNode, TaskStatus
+from tests.runtime.conftest import Bench
+from tests.scripted import ScriptedAdapter, forever
 
 OpenBench = Callable[..., Awaitable[Bench]]
 

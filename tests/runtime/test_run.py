@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.runtime.conftest import Bench
-from tests.scripted import ScriptedAdapter, fail_first, forever, stubborn
 
 from binex.errors import AgentError, InputError
 from binex.models.event import (
@@ -24,6 +22,8 @@ from binex.models.limits import Limits
 from binex.models.run import RunStatus
 from binex.models.task import ErrorKind, SkipReason, TaskNode, TaskStatus
 from binex.stores.backends.sqlite import open_sqlite_store
+from tests.runtime.conftest import Bench
+from tests.scripted import ScriptedAdapter, fail_first, forever, stubborn
 
 OpenBench = Callable[..., Awaitable[Bench]]
 

@@ -11,12 +11,12 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from tests.stores import making
 
 from binex.models.run import Durability
 from binex.stores.backends.memory import MemoryStore
 from binex.stores.backends.sqlite import SqliteStore, open_sqlite_store
 from binex.stores.run_store import RunStore
+from tests.stores import making
 
 
 @pytest.fixture

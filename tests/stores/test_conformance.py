@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
-from tests.stores.making import SOURCE, make_artifact, make_record, make_run, make_started
 
 from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreError
 from binex.models.names import new_run_id
@@ -15,6 +14,7 @@ from binex.models.run import Durability, Run, RunStatus, Versions
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, SkipReason, TaskStatus, now
 from binex.models.workflow import WorkflowSource
 from binex.stores.run_store import RunStore
+from tests.stores.making import SOURCE, make_artifact, make_record, make_run, make_started
 
 KEEP_FIXTURE = settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreDamagedError, StoreVersionError
+from binex.models.run import RunStatus
+from binex.models.task import Artifact
+from binex.stores.backends import schema
+from binex.stores.doctor import Finding, Severity, examine, repair, salvage
 from tests.stores.making import (
     SOURCE,
     OpenStore,
@@ -30,12 +36,6 @@ from tests.stores.test_opening import (
     remove_database,
     replace_by_text,
 )
-
-from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreDamagedError, StoreVersionError
-from binex.models.run import RunStatus
-from binex.models.task import Artifact
-from binex.stores.backends import schema
-from binex.stores.doctor import Finding, Severity, examine, repair, salvage
 
 
 def seen(findings: list[Finding], severity: Severity) -> list[str]:
@@ -267,7 +267,7 @@ async def test_what_cannot_be_repaired_is_said_and_left_as_it_is(
 
 @pytest.mark.parametrize("harm", HARMS)
 async def test_a_damaged_store_is_salvaged(open_store: OpenStore, folder: Path, harm: Callable[[Path], None]) -> None:
-    artifacts = {}
+    artifacts: dict[str, Artifact] = {}
     for number in range(3):
         kept = await keep_run(open_store, make_run(f"run{number}", workflow=f"flow{number}"), tasks=40)
         artifacts |= {artifact.id: artifact for artifact in kept}

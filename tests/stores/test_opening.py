@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stores.making import SOURCE, OpenStore, ended, finish, heard, keep_run, make_record, make_run
 
 from binex.errors import BinexError, InputError, RunOwnedError, StoreDamagedError, StoreError, StoreVersionError
 from binex.models.run import Durability
 from binex.stores.backends import schema
+from tests.stores.making import SOURCE, OpenStore, ended, finish, heard, keep_run, make_record, make_run
 
 OLD = "CREATE TABLE runs (id TEXT, note TEXT)"
 NEW = "ALTER TABLE runs ADD COLUMN seq INTEGER; UPDATE runs SET seq = rowid; CREATE TABLE records (doc TEXT)"

@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from binex.errors import LostLeaseError, RunOwnedError, StoreError
+from binex.models.run import Durability
+from binex.stores.backends import schema
+from binex.stores.backends.sqlite import open_sqlite_store
 from tests.stores.making import (
     SOURCE,
     OpenStore,
@@ -23,11 +28,6 @@ from tests.stores.making import (
     make_record,
     make_run,
 )
-
-from binex.errors import LostLeaseError, RunOwnedError, StoreError
-from binex.models.run import Durability
-from binex.stores.backends import schema
-from binex.stores.backends.sqlite import open_sqlite_store
 
 
 def count_commits(folder: Path) -> int:
@@ -132,7 +132,7 @@ def test_every_commit_is_synced_in_full_and_none_in_normal(
 
 
 @pytest.mark.parametrize(
-    ("call", "number", "size"),
+    "last",
     [
         ("pwrite64", 60, 10),
         ("pwrite64", 83, 10),
@@ -144,8 +144,9 @@ def test_every_commit_is_synced_in_full_and_none_in_normal(
     ],
 )
 async def test_what_was_acknowledged_is_there_whichever_system_call_was_the_last(
-    open_store: OpenStore, start: Any, strace: Any, call: str, number: int, size: int
+    open_store: OpenStore, folder: Path, start: Any, strace: Any, last: tuple[str, int, int]
 ) -> None:
+    call, number, size = last
     kill = ("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
     process = start(SETTLING, "full", str(size), before=strace(*kill))
     said = (await asyncio.to_thread(process.communicate))[0].split("\n")
@@ -161,7 +162,7 @@ async def test_what_was_acknowledged_is_there_whichever_system_call_was_the_last
             assert {info.task for info in infos} == records
             for info in infos:
                 artifact = await store.get(info.id)
-                assert artifact is not None and artifact_file(store.folder, artifact).exists()
+                assert artifact is not None and artifact_file(folder, artifact).exists()
 
 
 def test_a_sync_that_fails_once_is_never_claimed(start: Any, strace: Any) -> None:
@@ -342,8 +343,10 @@ async def test_a_lost_lease_spares_what_settles_beside_it(open_store: OpenStore,
             store.record(make_record(one.id)), store.record(make_record(two.id)), return_exceptions=True
         )
         assert isinstance(answers[0], LostLeaseError) and answers[1] is None
-        with pytest.raises(LostLeaseError):
-            await store.save_run(one)
+        for writing in (store.save_run(one), store.store(make_artifact(one.id, content="x" * 100_000))):
+            with pytest.raises(LostLeaseError):
+                await writing
+        assert not (folder / "artifacts" / one.id).exists()
         assert await store.list_records(one.id) == []
 
 

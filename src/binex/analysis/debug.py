@@ -94,7 +94,7 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
         tasks=tuple(_tasks(timeline.tasks, records, infos)),
         unsettled=timeline.unsettled,
         damage=tuple(damage),
-        next_steps=tuple(next_steps(run, failures, damage)),
+        next_steps=tuple(next_steps(run, damage)),
     )
 
 
@@ -117,7 +117,7 @@ def failures_of(records: Sequence[ExecutionRecord]) -> tuple[TaskFailure, ...]:
     )
 
 
-def next_steps(run: Run, failures: Sequence[TaskFailure] = (), damage: Sequence[Damage] = ()) -> list[Step]:
+def next_steps(run: Run, damage: Sequence[Damage] = ()) -> list[Step]:
     """What somebody who looks at *run* would want to do."""
     steps: list[Step] = []
     if damage:
@@ -131,9 +131,6 @@ def next_steps(run: Run, failures: Sequence[TaskFailure] = (), damage: Sequence[
             steps.append(Step(command=f"resume {run.id} --retry-failed", purpose="tries what failed again"))
         case RunStatus.COMPLETED:
             steps.append(Step(command=f"artifacts list {run.id}", purpose="lists what was made"))
-            if failures:
-                step = Step(command=f"resume {run.id} --retry-failed", purpose="tries the failed items again")
-                steps.append(step)
         case _:
             pass
     return steps

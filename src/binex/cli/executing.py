@@ -54,7 +54,6 @@ class Execution:
     directory: Path | None = None
     durability: Durability = Durability.FULL
     limits: Limits = field(default_factory=Limits)
-    allow_paths: tuple[Path, ...] = ()
     is_quiet: bool = False
     as_json: bool = False
     end: Callable[[RunSummary, Look, Path | None], str] = ending
@@ -64,7 +63,6 @@ class Execution:
     def of(
         cls,
         options: ExecutionOptions,
-        allow_paths: tuple[Path, ...] = (),
         end: Callable[[RunSummary, Look, Path | None], str] = ending,
     ) -> Self:
         """What was asked for on the command line.
@@ -76,7 +74,6 @@ class Execution:
             directory=options.directory,
             durability=Durability(options.durability),
             limits=read_limits(options.limits),
-            allow_paths=allow_paths,
             is_quiet=options.is_quiet,
             as_json=options.as_json,
             end=end,
@@ -109,7 +106,6 @@ class Execution:
                 self.directory,
                 durability=self.durability,
                 limits=self.limits,
-                allow_paths=self.allow_paths,
                 listeners=(progress, stop.note_start),
             ) as session:
                 doing = asyncio.ensure_future(work(session))

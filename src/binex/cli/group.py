@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from binex import __version__
-from binex.cli.main import COMMANDS
+from binex.cli.table import COMMANDS
 
 
 class LazyGroup(click.Group):

@@ -15,6 +15,7 @@ def command(options: ExecutionOptions) -> int:
     Needs no key and no network. The run is kept in this folder's .binex, like any other.
     """
     import sys
+    from functools import partial
 
     from binex.cli.executing import Execution
     from binex.cli.render.hello import farewell, welcome
@@ -30,7 +31,7 @@ def command(options: ExecutionOptions) -> int:
     async def work(session: Session) -> RunSummary:
         return await session.run(file)
 
-    return Execution.of(options, end=farewell).execute(work)
+    return Execution.of(options, end=partial(farewell, file)).execute(work)
 
 
 def find_demo() -> Path:

@@ -24,16 +24,15 @@ def command(file: Path, variables: tuple[str, ...], allow_paths: tuple[Path, ...
     What its last nodes made goes to stdout, progress to stderr. Ctrl-C stops the run; 'binex resume' goes on.
     """
     from binex.cli.executing import Execution
-    from binex.loader import load_workflow, parse_assignments
+    from binex.loader import bind_workflow, parse_assignments
     from binex.models.run import RunSummary
     from binex.runtime.session import Session
 
     given = parse_assignments(variables)
-    execution = Execution.of(options, allow_paths)
-    if not file.is_file():
-        load_workflow(file)  # says what is wrong with it, before a store is made
+    execution = Execution.of(options)
+    workflow = bind_workflow(file, limits=execution.limits, allow_paths=allow_paths)  # before a store is made
 
     async def work(session: Session) -> RunSummary:
-        return await session.run(file, vars=given, vars_are_text=True)
+        return await session.run(workflow, vars=given, vars_are_text=True)
 
     return execution.execute(work)

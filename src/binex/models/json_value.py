@@ -7,6 +7,7 @@ stops being JSON.
 
 import json
 import math
+from functools import cache
 from typing import Final
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
@@ -19,7 +20,11 @@ MAX_DEPTH: Final = 200
 MAX_DIGITS: Final = 4300
 """How long an integer may be; Python's own limit for reading one."""
 
-_json: TypeAdapter[JsonValue] = TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
+
+@cache
+def _json() -> TypeAdapter[JsonValue]:
+    """Made when it is first used: that takes as long as several imports."""
+    return TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
 
 
 def encode_json(value: object) -> bytes:
@@ -33,7 +38,7 @@ def encode_json(value: object) -> bytes:
     try:
         if type(value) is str:  # large texts are common, and there is nothing in them to find
             return to_json(value)
-        data = to_json(_json.validate_python(value, strict=True))
+        data = to_json(_json().validate_python(value, strict=True))
         if len(data) > 2 * MAX_DEPTH:  # too short for what cannot be read back
             from_json(data)
         return data

@@ -12,11 +12,20 @@ from pydantic import JsonValue
 from binex.adapters.base import AgentAdapter
 from binex.adapters.registry import Registry
 from binex.analysis.find import find_run
+from binex.analysis.location import find_directory
 from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
 from binex.graph.scope import RunContext
-from binex.loader import Bound, bind_workflow, node_uses, redact_source, resolve_environment, resolve_variables
+from binex.loader import (
+    Bound,
+    bind_workflow,
+    find_literal_keys,
+    node_uses,
+    redact_source,
+    resolve_environment,
+    resolve_variables,
+)
 from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id, new_run_id
@@ -39,15 +48,6 @@ from binex.tape.redaction import REDACTED, Redactor
 
 CANCEL_WITHIN_S = 5.0
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
-
-
-def find_directory(start: Path | None = None) -> Path:
-    """The ``.binex`` folder: BINEX_DIR, else the nearest one upwards from *start*, else one to be made there."""
-    named = os.environ.get("BINEX_DIR")
-    if named:
-        return Path(named).absolute()
-    here = (start or Path.cwd()).absolute()
-    return next((p / ".binex" for p in (here, *here.parents) if (p / ".binex").is_dir()), here / ".binex")
 
 
 def _folder_of(directory: Path | str | None) -> Path:
@@ -130,7 +130,9 @@ class Session:
         """
         return self._bind(workflow).spec
 
-    def _bind(self, workflow: Path | str | WorkflowSpec) -> Bound:
+    def _bind(self, workflow: Path | str | WorkflowSpec | Bound) -> Bound:
+        if isinstance(workflow, Bound):
+            return workflow
         if isinstance(workflow, WorkflowSpec):
             return Bound(workflow, DAG.from_workflow(workflow))
         return bind_workflow(
@@ -139,12 +141,12 @@ class Session:
 
     async def run(
         self,
-        workflow: Path | str | WorkflowSpec,
+        workflow: Path | str | WorkflowSpec | Bound,
         *,
         vars: Mapping[str, JsonValue] | None = None,
         vars_are_text: bool = False,
     ) -> RunSummary:
-        """Execute a workflow from its start.
+        """Execute a workflow, given as a file or as what was read from one, from its start.
 
         Raises:
             WorkflowError: the file is not usable; with all its faults.
@@ -170,6 +172,9 @@ class Session:
             versions=await versions_of(self.registry, uses, source),
             node_count=len(spec.nodes),
         )
+        for key in find_literal_keys(source) if kept != source else ():
+            place = f"{source.file}:{key.line}:{key.column}: " if key.line else ""
+            self._journal.tell(Notice(run_id=run.id, message=f"{place}{key.message}; {key.fix}"))
         context = RunContext(run.id, source.folder, variables, environment)
         return await self._execute(RunPlan(spec, dag, run, context, redactor, self.store.open_run(run, kept)))
 

@@ -18,8 +18,8 @@ def welcome(file: Path, look: Look) -> str:
     )
 
 
-def farewell(summary: RunSummary, look: Look, directory: Path | None) -> str:
-    """What has happened, and what to type next."""
+def farewell(file: Path, summary: RunSummary, look: Look, directory: Path | None) -> str:
+    """What has happened to the workflow in *file*, and what to type next."""
     said = ending(summary, look, directory)
     if summary.status is not RunStatus.COMPLETED:
         return said
@@ -28,18 +28,11 @@ def farewell(summary: RunSummary, look: Look, directory: Path | None) -> str:
         ("debug", "everything that was recorded"),
         ("artifacts list", "what each step made"),
         ("artifacts show compare", "one of them"),
-        (f"run {_short(_file_of(summary))}", "the same workflow, by its file: copy it and change it"),
+        (f"run {_short(file)}", "the same workflow, by its file: copy it and change it"),
     ]
     return "\n".join(
         [said, "", "Every step, and what it made, is on record. Look at it:", *commands(steps, look, directory), ""]
     )
-
-
-def _file_of(summary: RunSummary) -> Path:
-    from binex.cli.hello import find_demo
-
-    del summary
-    return find_demo()
 
 
 def _short(file: Path) -> str:

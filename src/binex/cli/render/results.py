@@ -44,7 +44,7 @@ def ending(summary: RunSummary, look: Look, directory: Path | None) -> str:
     lines.append(closing_line(summary, look))
     if run.status is not RunStatus.COMPLETED:
         steps = [(f"debug {run.id}", "shows everything about it")]
-        steps += [(step.command, step.purpose) for step in next_steps(run, summary.failures)]
+        steps += [(step.command, step.purpose) for step in next_steps(run)]
         lines += commands(steps, look, directory)
     return "\n".join(lines)
 

@@ -168,12 +168,18 @@ class SqliteStore(SqliteReader):
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
             return
         async with self._large.alone(large):
-            self._writer.require_usable()
-            key = key_of(self._connection, run_id)
-            for artifact in large:
-                if not require_same(self._connection, key, artifact):
-                    await self._large.write(artifact, artifact.model_dump_json())
+            new = await patiently(lambda: self._not_kept(run_id, large), "read", self._database, self._patience_s)
+            for artifact in new:
+                await self._large.write(artifact, artifact.model_dump_json())
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
+
+    def _not_kept(self, run_id: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        """Those whose files have to be written; raises what the commit would, before anything is written for it."""
+        self._writer.require_usable()
+        if lease := self._leases.get(run_id):
+            self._writer.require_owned(lease)
+        key = key_of(self._connection, run_id)
+        return [artifact for artifact in artifacts if not require_same(self._connection, key, artifact)]
 
     def _keeping(
         self, run_id: str, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact]

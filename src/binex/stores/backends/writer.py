@@ -205,29 +205,25 @@ class Writer:
             self._roll_back()
             waiting = [part for part in waiting if part is not refused]
 
+    def require_owned(self, lease: RunLease) -> None:
+        """Raise LostLeaseError where the run was taken over: what precedes a commit need not be begun then."""
+        if not self._is_owned(lease):
+            raise _lost(lease)
+
     def _still_owned(self, parts: list[_Part]) -> list[_Part]:
         """The parts whose lease, if they have one, is still the run's; the others fail."""
-        lost: set[RunLease] = set()
-        for lease in {part.lease for part in parts}:
-            if lease is not None:
-                row = self._connection.execute("SELECT epoch FROM runs WHERE seq = ?", (lease.key,)).fetchone()
-                if row is None or row[0] != lease.epoch:
-                    lost.add(lease)
+        leases = {part.lease for part in parts if part.lease is not None}
+        lost = {lease for lease in leases if not self._is_owned(lease)}
         if not lost:
             return parts
-        kept = []
         for part in parts:
             if part.lease in lost:
-                part.fail(
-                    LostLeaseError(
-                        f"another process took run {part.lease.run_id} over while this one was paused;"
-                        " what this one did since is not recorded",
-                        fix=f"see what it became with: binex debug {part.lease.run_id}",
-                    )
-                )
-            else:
-                kept.append(part)
-        return kept
+                part.fail(_lost(part.lease))
+        return [part for part in parts if part.lease not in lost]
+
+    def _is_owned(self, lease: RunLease) -> bool:
+        row = self._connection.execute("SELECT epoch FROM runs WHERE seq = ?", (lease.key,)).fetchone()
+        return row is not None and bool(row[0] == lease.epoch)
 
     def _roll_back(self) -> None:
         self._mirror.forget_staged()
@@ -283,3 +279,11 @@ class _Wait:
 def _again(failure: StoreError) -> StoreError:
     """The same error for another caller: one exception object must not be raised in two places."""
     return type(failure)(failure.message, fix=failure.fix)
+
+
+def _lost(lease: RunLease) -> LostLeaseError:
+    return LostLeaseError(
+        f"another process took run {lease.run_id} over while this one was paused;"
+        " what this one did since is not recorded",
+        fix=f"see what it became with: binex debug {lease.run_id}",
+    )

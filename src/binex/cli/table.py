@@ -1,0 +1,16 @@
+"""The table of commands. A new command is one file and one line here."""
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    # name: (section, module in binex.cli, help in one line)
+    "hello": ("Start here", "hello", "Run a demo: eight documents, read and compared."),
+    "run": ("Execute", "run", "Run a workflow file."),
+    "resume": ("Execute", "resume", "Go on with a run that stopped."),
+    "cancel": ("Execute", "cancel", "Stop a run, also one of another process."),
+    "runs": ("Look", "runs", "List runs, newest first."),
+    "trace": ("Look", "trace", "Show when everything in a run happened."),
+    "debug": ("Look", "debug", "Show everything about a run: verdict, errors, what to do next."),
+    "artifacts": ("Look", "artifacts", "List and show what the tasks of a run made."),
+    "validate": ("Write", "validate", "Check workflow files without running anything."),
+    "schema": ("Write", "schema", "Print the JSON Schema of the workflow file, for editors."),
+    "doctor": ("Maintain", "doctor", "Find what is damaged in the store, and repair it."),
+}
