@@ -61,10 +61,10 @@ class LocalAdapter:
                 return answer
         try:
             value = await (handler.call(task, input_artifacts) if handler.is_async else answer)  # type: ignore[misc]
-        except (Exception, CancelledError, KeyboardInterrupt, GeneratorExit):
+        except (Exception, CancelledError, GeneratorExit):
             raise
         except BaseException as error:
-            raise contained(error) from error  # SystemExit would end the loop
+            raise contained(error) from error  # SystemExit and KeyboardInterrupt would end the loop
         return artifacts_of(task, value)
 
     def check(self, use: NodeUse) -> list[FieldFault]:
