@@ -74,7 +74,7 @@ IN_THREAD = {
     "not_json": "not JSON",
     "endless_recursion": "RecursionError|recursion",
 }
-WORKS = ["changes_folder", "prints", "closes_streams", "fine"]
+WORKS = ["changes_folder", "prints", "fine"]
 IN_PROCESS = {
     **IN_THREAD,
     "hard_exit": "7",
@@ -130,6 +130,15 @@ def test_what_a_function_prints_does_not_get_among_the_results(tmp_path: Path) -
     assert finished.code == 0, finished
     assert finished.out == "printed\n"
     assert "by number" in finished.err
+
+
+@pytest.mark.parametrize("more", ["", ", isolation: process"], ids=["thread", "process"])
+def test_a_function_that_closes_stdout_does_not_take_the_results_with_it(tmp_path: Path, more: str) -> None:
+    project = project_of(tmp_path, ["closes_streams"], more)
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert finished.out == "closed\n"
+    assert "Traceback" not in finished.err, finished
 
 
 def test_a_function_that_ends_the_whole_process_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:

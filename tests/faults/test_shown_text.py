@@ -1,18 +1,22 @@
 """I18: text that agents, people and files bring along never reaches a terminal as anything but text."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
+import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.faults.harness import Project, environment
+from tests.faults.harness import Process, Project, environment
 
 # ANSI colours and cursor, OSC (title, hyperlink, clipboard), C1, bell, backspace, CR, bidi overrides and marks, DEL,
 # a zero byte, line and paragraph separators, and a tag character.
@@ -31,7 +35,7 @@ CODE = f"""
     class Bad(Exception):
         pass
 
-    Bad.__name__ = Bad.__qualname__ = "Bad" + EVIL
+    Bad.__name__ = Bad.__qualname__ = "Bad" + EVIL.replace("\\0", "")
 
     def text():
         return EVIL
@@ -53,16 +57,20 @@ CODE = f"""
 @pytest.fixture
 def evil(tmp_path: Path) -> Project:
     (tmp_path / "steps.py").write_text(dedent(CODE))
-    nodes = {name: {"agent": f"local://steps.{name}"} for name in ("text", "structure", "fails", "fails_oddly")}
-    nodes["blocked"] = {"agent": "local://echo", "inputs": {"x": "${fails.output}"}}
-    flow = {
-        "name": "n" + EVIL.replace("\x00", ""),
-        "description": EVIL,
-        "inputs": {"topic": {"type": "string", "description": EVIL, "default": EVIL}},
-        "nodes": nodes,
-    }
-    (tmp_path / "flow.yaml").write_text(json.dumps(flow))
+    nodes = "".join(
+        f"  {name}: {{agent: local://steps.{name}}}\n" for name in ("text", "structure", "fails", "fails_oddly")
+    )
+    (tmp_path / "flow.yaml").write_text(
+        f"name: {quoted('n' + EVIL)}\ndescription: {quoted(EVIL)}\n"
+        f"inputs:\n  topic: {{type: string, description: {quoted(EVIL)}, default: {quoted(EVIL)}}}\n"
+        f'nodes:\n{nodes}  blocked: {{agent: local://echo, inputs: {{x: "${{fails.output}}"}}}}\n'
+    )
     return Project(tmp_path)
+
+
+def quoted(text: str) -> str:
+    """*text* as YAML writes it between double quotes."""
+    return '"' + "".join(f"\\U{ord(character):08x}" for character in text) + '"'
 
 
 def commands(run: str) -> list[list[str]]:
@@ -93,7 +101,7 @@ def test_with_json_every_command_prints_valid_json_that_a_terminal_does_not_obey
     assert run.code == 1
     check_escaped(run.out + run.err, "run --json")
     content = json.loads(run.out)["outputs"]
-    assert content["text"]["output"] == EVIL.replace("\\\\", "\\")
+    assert content["text"]["output"] == EVIL
     for command in commands(run.run_id)[:-2]:
         shown = evil.binex(*command, "--json")
         check_escaped(shown.out + shown.err, command)
@@ -103,11 +111,6 @@ def test_with_json_every_command_prints_valid_json_that_a_terminal_does_not_obey
 def on_a_terminal(project: Project, *arguments: str) -> str:
     """What a command writes to a terminal of 100 columns."""
     ours, theirs = pty.openpty()
-    import fcntl
-    import struct
-    import subprocess
-    import termios
-
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "binex", *arguments, "--dir", str(project.store)],
@@ -157,27 +160,17 @@ def test_on_a_terminal_every_command_shows_control_characters_escaped(evil: Proj
 
 
 def test_faults_of_a_workflow_file_are_shown_escaped(tmp_path: Path) -> None:
-    evil = EVIL.replace("\x00", "")
-    flow = {"name": evil, evil: 1, "nodes": {evil: {"agent": evil}, "a": {"agent": "local://" + evil, evil: evil}}}
-    (tmp_path / "flow.yaml").write_text(json.dumps(flow))
+    evil = quoted(EVIL)
+    (tmp_path / "flow.yaml").write_text(
+        f"name: {evil}\n{evil}: 1\nnodes:\n  {evil}: {{agent: {evil}}}\n  a: {{agent: local://echo, {evil}: {evil}}}\n"
+        f"  b: {{agent: {evil}, depends_on: [{evil}], when: {evil}}}\n"
+    )
     project = Project(tmp_path)
-    for command in (["run", "flow.yaml"], ["validate", "flow.yaml"], ["run", evil.replace("/", "")]):
-        options = ["--dir", str(project.store)] if command[0] == "run" else []
-        del options
-        finished = (
-            project.binex(*command)
-            if command[0] == "run"
-            else _without_store(project, *command)
-        )
+    validate = Process([sys.executable, "-m", "binex", "validate", "flow.yaml"], cwd=tmp_path).wait()
+    unknown = project.binex("run", EVIL.replace("\x00", "").replace("/", ""))
+    for finished in (project.run(), validate, unknown):
         assert finished.code == 2, finished
-        check_escaped(finished.out + finished.err, command)
-
-
-def _without_store(project: Project, *arguments: str):
-    from tests.faults.harness import Process
-
-    process = Process([sys.executable, "-m", "binex", *arguments], cwd=project.folder)
-    return process.wait()
+        check_escaped(finished.out + finished.err, finished)
 
 
 def test_artifacts_written_to_a_file_are_the_exact_bytes(evil: Project) -> None:
@@ -185,4 +178,4 @@ def test_artifacts_written_to_a_file_are_the_exact_bytes(evil: Project) -> None:
     file = evil.folder / "out"
     finished = evil.binex("artifacts", "show", run.run_id, "text", "-o", str(file))
     assert finished.code == 0, finished
-    assert file.read_text() == EVIL.replace("\\\\", "\\")
+    assert file.read_text() == EVIL

@@ -78,3 +78,12 @@ def test_one_attempt_has_one_record_id() -> None:
     )
     assert record.id == "run~a[1]~2"
     assert pickle.loads(pickle.dumps(record)) == record
+
+
+def test_a_text_that_was_just_made_equals_the_same_text_read_back() -> None:
+    task = TaskNode(run_id="r", path="a", node_id="a", agent="x://y", inputs={})
+    made = Artifact.of(task, "output", "hello")
+    read = Artifact(**{name: getattr(made, name) for name in Artifact.model_fields})
+    assert made.content == read.content == "hello"
+    assert made == read
+    assert made.with_data(b'"bye"').content == "bye"

@@ -3,9 +3,10 @@
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, SkipValidation
+from pydantic import BeforeValidator, Field, JsonValue, SkipValidation
 
 from binex.models.base import Model
 from binex.models.json_value import decode_json, encode_json
@@ -165,7 +166,10 @@ class Artifact(ArtifactInfo):
     data: bytes = Field(repr=False, exclude=True)
     """The content, as compact JSON in UTF-8."""
 
-    _text: str | None = PrivateAttr(default=None)  # the content where that is known to be text, which nobody can change
+    @cached_property
+    def _text(self) -> str | None:
+        """The content where it is known to be text, which nobody can change."""
+        return None
 
     @classmethod
     def of(cls, task: TaskNode, output: str, content: object) -> Self:
@@ -187,13 +191,13 @@ class Artifact(ArtifactInfo):
             data=data,
         )
         if type(content) is str:
-            artifact._text = content
+            artifact.__dict__["_text"] = content
         return artifact
 
     def with_data(self, data: bytes) -> Self:
         """The same artifact with other content."""
         changed = self.model_copy(update={"data": data, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-        changed._text = None
+        changed.__dict__.pop("_text", None)
         return changed
 
     @property

@@ -58,11 +58,8 @@ async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: Workf
 
 
 def hash_source(source: WorkflowSource) -> str:
-    """The identity of a snapshot: what it says, not where it lay."""
-    digest = hashlib.sha256(source.text.encode())
-    for name, text in sorted(source.prompts.items()):
-        digest.update(f"\0{name}\0{text}".encode())
-    return digest.hexdigest()
+    """The identity of a snapshot: what it says, and where it lay, since its functions are found there."""
+    return hashlib.sha256(source.model_dump_json().encode()).hexdigest()
 
 
 def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> Bound:
