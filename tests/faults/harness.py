@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from binex.models.run import Run
 from binex.models.task import ExecutionRecord, TaskStatus
@@ -341,3 +342,22 @@ def check_sound(project: Project) -> None:
     assert doctor.code == 0, doctor
     listed = project.binex("artifacts", "list")
     assert listed.code == 0, listed
+
+
+_Value = TypeVar("_Value")
+
+
+def at_once(work: Callable[[_Value], None], values: Iterable[_Value], *, workers: int = 2) -> None:
+    """Do *work* for every value, some at a time; whatever fails, all are done, and the failures are told together."""
+    values = list(values)
+
+    def caught(value: _Value) -> str | None:
+        try:
+            work(value)
+        except AssertionError as error:
+            return f"{value}: {error}"
+        return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        failures = [failure for failure in pool.map(caught, values) if failure is not None]
+    assert not failures, f"{len(failures)} of {len(values)} failed\n\n" + "\n\n".join(failures)

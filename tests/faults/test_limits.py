@@ -1,16 +1,18 @@
 """C1 to C7 and C9: large, many, endless, odd; and streams that are not what one expects."""
 
+import json
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Process, Project, check_sound, environment
+from tests.faults.harness import Finished, Process, Project, at_once, check_sound, environment
 
 MEASURE = """
 import resource, subprocess, sys
@@ -224,8 +226,6 @@ def test_what_is_not_json_is_kept_exactly_or_fails_its_node_with_a_reason(tmp_pa
             assert name in LOSSLESS, f"{name} cannot have been kept"
             shown = project.binex("artifacts", "show", name, "--json")
             assert shown.code == 0, shown
-            import json
-
             sys.set_int_max_str_digits(0)
             try:
                 assert json.loads(shown.out)["content"] == LOSSLESS[name]
@@ -271,47 +271,55 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_that_is_closed_or_full_does_not_end_the_run(project: Project, expected: Any, name: str) -> None:
-    finished = shell(project, STREAMS[name])
-    assert finished.code == (3 if name == "stdout full" else 0), finished
-    assert "Traceback" not in finished.err and "Exception ignored" not in finished.err, finished
-    kept = project.kept()
-    assert kept.run is not None
-    assert kept.run.status == "completed"
-    assert project.outputs() == expected
-    check_sound(project)
+def test_a_stream_that_is_closed_or_full_does_not_end_the_run(
+    make_project: Callable[..., Project], expected: Any
+) -> None:
+    """C9."""
+
+    def work(name: str) -> None:
+        project = make_project(name, pace_s=0)
+        finished = shell(project, STREAMS[name])
+        assert finished.code == (3 if name == "stdout full" else 0), finished
+        assert "Traceback" not in finished.err and "Exception ignored" not in finished.err, finished
+        kept = project.kept()
+        assert kept.run is not None
+        assert kept.run.status == "completed"
+        assert project.outputs() == expected
+        check_sound(project)
+
+    at_once(work, STREAMS)
 
 
-@pytest.mark.parametrize(
-    "env",
-    [
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"PYTHONIOENCODING": "ascii"},
-        {"COLUMNS": "40"},
-        {"COLUMNS": "1"},
-        {"COLUMNS": "abc", "LINES": "-1"},
-        {"TERM": "dumb"},
-        {"TERM": "unknown-thing"},
-        {"NO_COLOR": "1"},
-        {"FORCE_COLOR": "1"},
-        {"HOME": "/nonexistent"},
-        {"TZ": "Nowhere/Atall"},
-    ],
-    ids=str,
-)
-def test_an_odd_environment_changes_nothing_that_matters(tmp_path: Path, env: dict[str, str]) -> None:
-    project = make(
-        tmp_path,
-        "def text():\n    return 'Grüße — 日本語 ✓ ' * 20\n\ndef fails():\n    raise ValueError('Ü ✗ ' * 50)\n",
-        'name: "odd ✓"\nnodes:\n  text: {agent: local://steps.text}\n  fails: {agent: local://steps.fails}\n',
-    )
-    finished = shell(project, "$BINEX run flow.yaml", **env)
-    assert finished.code == 1, finished
-    for command in ("debug", "trace", "runs", "artifacts list", "artifacts show text", "doctor", "validate flow.yaml"):
-        shown = shell(project, f"$BINEX {command}", **env)
-        assert shown.code == 0, shown
-        assert "Traceback" not in shown.err, shown
+ODD_ENVIRONMENTS: list[dict[str, str]] = [
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"COLUMNS": "40"},
+    {"COLUMNS": "abc", "LINES": "-1"},
+    {"TERM": "unknown-thing"},
+    {"FORCE_COLOR": "1"},
+    {"HOME": "/nonexistent", "TZ": "Nowhere/Atall"},
+]
+
+
+def test_an_odd_environment_changes_nothing_that_matters(tmp_path: Path) -> None:
+    """C9."""
+
+    def work(env: dict[str, str]) -> None:
+        folder = tmp_path / "-".join(env)
+        folder.mkdir()
+        project = make(
+            folder,
+            "def text():\n    return 'Grüße — 日本語 ✓ ' * 20\n\ndef fails():\n    raise ValueError('Ü ✗ ' * 50)\n",
+            'name: "odd ✓"\nnodes:\n  text: {agent: local://steps.text}\n  fails: {agent: local://steps.fails}\n',
+        )
+        finished = shell(project, "$BINEX run flow.yaml", **env)
+        assert finished.code == 1, finished
+        for command in ("debug", "trace", "runs", "artifacts show text", "doctor", "validate flow.yaml"):
+            shown = shell(project, f"$BINEX {command}", **env)
+            assert shown.code == 0, shown
+            assert "Traceback" not in shown.err, shown
+
+    at_once(work, ODD_ENVIRONMENTS)
 
 
 def test_a_current_folder_that_is_gone_is_an_error_without_a_traceback(tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def commands(run: str) -> list[list[str]]:
     looks = ["runs", "trace", "debug"]
     shown = [[look, *([run] if look != "runs" else [])] for look in looks]
     shown += [["artifacts", "list", run], *(["artifacts", "show", run, node] for node in ("text", "structure"))]
-    return [*shown, ["doctor"], ["resume", run], ["runs", EVIL.replace("\x00", "")], ["debug", EVIL.replace("\x00", "")]]
+    return [
+        *shown,
+        ["doctor"],
+        ["resume", run],
+        ["runs", EVIL.replace("\x00", "")],
+        ["debug", EVIL.replace("\x00", "")],
+    ]
 
 
 def check_escaped(text: str, what: object) -> None:
@@ -178,4 +184,4 @@ def test_artifacts_written_to_a_file_are_the_exact_bytes(evil: Project) -> None:
     file = evil.folder / "out"
     finished = evil.binex("artifacts", "show", run.run_id, "text", "-o", str(file))
     assert finished.code == 0, finished
-    assert file.read_text() == EVIL
+    assert file.read_bytes().decode() == EVIL

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Left, Project, check_resumed
+from tests.faults.harness import Finished, Left, Project, at_once, check_resumed
 
 STOP_WITHIN_S = 5.0
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -136,18 +136,22 @@ def test_a_second_signal_ends_the_process_at_once_and_the_run_can_be_resumed(
     check_resumed(project, Left.by(project, finished), expected)
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4])
 def test_a_signal_during_start_up_ends_the_process_without_a_traceback(
-    project: Project, expected: Any, moment: float
+    make_project: Callable[..., Project], expected: Any
 ) -> None:
     """A10: during imports and while the store is made."""
-    process = project.start("run", project.file)
-    process.ends_within(moment)
-    process.signal(signal.SIGINT)
-    finished = process.wait(STOP_WITHIN_S * 2)
-    assert finished.code in (130, -signal.SIGINT), finished
-    assert "Traceback" not in finished.err, finished
-    check_resumed(project, Left.by(project, finished), expected)
+
+    def work(moment: float) -> None:
+        project = make_project(f"at-{moment}")
+        process = project.start("run", project.file)
+        process.ends_within(moment)
+        process.signal(signal.SIGINT)
+        finished = process.wait(STOP_WITHIN_S * 2)
+        assert finished.code in (130, -signal.SIGINT), finished
+        assert "Traceback" not in finished.err, finished
+        check_resumed(project, Left.by(project, finished), expected)
+
+    at_once(work, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
 
 
 def test_two_signals_during_start_up_end_the_process_without_a_traceback(project: Project, expected: Any) -> None:
@@ -188,25 +192,32 @@ def small_project(folder: Path, code: str, more: str = "") -> Project:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("name", STUBBORN)
-def test_an_agent_that_does_not_stop_cannot_hold_up_the_end(tmp_path: Path, name: str, number: signal.Signals) -> None:
+def test_an_agent_that_does_not_stop_cannot_hold_up_the_end(tmp_path: Path, number: signal.Signals) -> None:
     """B6, B10: neither a thread nor a task nor a process keeps the command from ending."""
-    code, more = STUBBORN[name]
-    project = small_project(tmp_path, code, more)
-    stop(project, number, after="hang  started", count=1)
+
+    def work(name: str) -> None:
+        code, more = STUBBORN[name]
+        stop(small_project(tmp_path / name, code, more), number, after="hang  started", count=1)
+
+    at_once(work, STUBBORN, workers=5)
 
 
-@pytest.mark.parametrize("name", STUBBORN)
-def test_an_agent_that_does_not_stop_at_its_deadline_is_left_behind_and_the_run_ends(tmp_path: Path, name: str) -> None:
-    code, more = STUBBORN[name]
-    project = small_project(tmp_path, code, f"deadline_ms: 300\n                {more}" if more else "deadline_ms: 300")
-    began = time.monotonic()
-    finished = project.run(timeout=20)
-    assert finished.code == 1, finished
-    assert time.monotonic() - began < 10, finished
-    records = {record.task: record for record in project.kept().records}
-    assert records["hang"].status == "timed_out", records
-    assert records["last"].status == "skipped", records
+def test_an_agent_that_does_not_stop_at_its_deadline_is_left_behind_and_the_run_ends(tmp_path: Path) -> None:
+    """B6: a process is killed; a thread or a task is left behind, which is told."""
+
+    def work(name: str) -> None:
+        code, more = STUBBORN[name]
+        more = "\n                ".join(filter(None, ["deadline_ms: 300", more]))
+        project = small_project(tmp_path / name, code, more)
+        began = time.monotonic()
+        finished = project.run(timeout=20)
+        assert finished.code == 1, finished
+        assert time.monotonic() - began < 10, finished
+        records = {record.task: record for record in project.kept().records}
+        assert records["hang"].status == "timed_out", records
+        assert records["last"].status == "skipped", records
+
+    at_once(work, STUBBORN, workers=5)
 
 
 def test_sigint_to_a_command_that_only_reads_gives_130_and_no_traceback(project: Project) -> None:

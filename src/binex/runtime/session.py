@@ -155,7 +155,7 @@ class Session:
         """
         spec, dag = self._bind(workflow)
         source = spec.source or _source_of(spec)
-        variables = resolve_variables(spec, vars or {}, from_text=vars_are_text)
+        variables = resolve_variables(spec, vars or {}, from_text=vars_are_text, dag=dag)
         environment = resolve_environment(spec, dag, os.environ)
         redactor = Redactor(environment.values())
         uses = tuple(node_uses(spec, dag).values())
