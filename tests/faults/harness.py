@@ -33,6 +33,11 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error", **extra}
 
 
+def prepared_by(code: str) -> list[str]:
+    """The command that executes *code* and then becomes the command behind it."""
+    return [sys.executable, "-c", f"import os, sys\n{code}\nos.execvp(sys.argv[1], sys.argv[1:])"]
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a process ended, and all that it said."""
@@ -67,7 +72,6 @@ class Process:
         cwd: Path,
         env: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
-        preexec_fn: Callable[[], None] | None = None,
     ) -> None:
         self.popen = subprocess.Popen(
             command,
@@ -77,7 +81,6 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=preexec_fn,
         )
         self._changed = threading.Condition()
         self._text = {"out": b"", "err": b""}
@@ -210,12 +213,11 @@ class Project:
         *arguments: str,
         before: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        preexec_fn: Callable[[], None] | None = None,
         cwd: Path | None = None,
     ) -> Process:
         """Start ``binex ARGUMENTS --dir STORE``, behind the command *before* where there is one."""
         command = [*before, sys.executable, "-m", "binex", *arguments, "--dir", str(self.store)]
-        process = Process(command, cwd=cwd or self.folder, env=env, preexec_fn=preexec_fn)
+        process = Process(command, cwd=cwd or self.folder, env=env)
         self._processes.append(process)
         return process
 

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +73,25 @@ def test_a_resume_that_is_killed_twice_never_falls_back(project: Project, expect
         again = {line.split()[0] for line in project.effects()[before.effects :]} & before.kept.settled
         assert not again, f"executed again: {sorted(again)}"
     check_resumed(project, progress[-1], expected)
+
+
+def test_the_attempt_after_a_crash_has_the_same_idempotency_key(tmp_path: Path) -> None:
+    (tmp_path / "steps.py").write_text(
+        "import os\n"
+        "def work(task, artifacts):\n"
+        "    known = os.path.exists('keys')\n"
+        "    with open('keys', 'a') as file:\n"
+        "        file.write(task.idempotency_key + '\\n')\n"
+        "    if not known:\n"
+        "        os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / "flow.yaml").write_text("name: n\nnodes:\n  work: {agent: local://steps.work, inputs: {a: 1}}\n")
+    project = Project(tmp_path)
+    assert project.run().code == -signal.SIGKILL
+    assert project.binex("resume").code == 0
+    first, second = (tmp_path / "keys").read_text().split()
+    assert first == second
+    assert project.kept().records[0].idempotency_key == first
 
 
 # --- before the N-th system call ----------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def test_a_function_that_ends_the_whole_process_leaves_a_run_that_can_be_resumed
 
 @pytest.mark.parametrize("name", ["interrupts_async", "generator_exit_async"])
 def test_an_async_function_that_raises_what_ends_programs_never_hangs_the_run(tmp_path: Path, name: str) -> None:
-    """``KeyboardInterrupt`` in the loop's own thread cannot be told from Ctrl-C, so it may stop the run, as that does."""
+    """``KeyboardInterrupt`` in the loop's own thread cannot be told from Ctrl-C, and may stop the run as that does."""
     project = project_of(tmp_path, ["fine", name])
     finished = project.run(timeout=20)
     assert finished.code in (1, 130), finished

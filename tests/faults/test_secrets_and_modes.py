@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Project, environment
+from tests.faults.harness import Project, environment, prepared_by
 
 KEY = "sk-proj-" + "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z" + "T3BlbkFJ" + "0123456789abcdef"
 
@@ -51,16 +51,13 @@ def test_a_literal_key_is_warned_about_and_not_kept_and_a_resume_reads_it_again(
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777], ids=oct)
 def test_files_are_for_their_owner_alone_whatever_the_umask(project: Project, expected: Any, mask: int) -> None:
     """J5."""
-
-    def set_mask() -> None:
-        os.umask(mask)
-
-    killed = project.start("run", project.file, preexec_fn=set_mask)
+    masked = prepared_by(f"os.umask({mask})")
+    killed = project.start("run", project.file, before=masked)
     killed.wait_for_text("completed in", count=30)
     killed.kill_all()
     killed.wait()
     check_modes(project)
-    assert project.binex("resume", preexec_fn=set_mask).code == 0
+    assert project.binex("resume", before=masked).code == 0
     check_modes(project)
     assert project.outputs() == expected
 
@@ -79,22 +76,16 @@ def test_another_user_is_refused_and_harms_nothing(make_project: Callable[..., P
     assert project.run().code == 0
     before = everything_in(project.store)
 
-    def become_nobody() -> None:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-
-    # Seen from outside only the folder's own rights keep the other user away.
+    as_nobody = prepared_by("os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)")
+    # Only the store's own rights keep the other user away.
     folder: Path = project.folder
     while folder != folder.parent and stat.S_IMODE(folder.stat().st_mode) & 0o005 != 0o005:
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o005)
         folder = folder.parent
-    try:
-        project.binex("--help", preexec_fn=become_nobody)
-    except PermissionError:
+    if "PermissionError" in project.binex("runs", before=as_nobody).err:
         pytest.skip("the interpreter lies where another user cannot read it")
     for command in (["runs"], ["debug"], ["resume"], ["run", project.file]):
-        finished = project.binex(*command, preexec_fn=become_nobody, env=environment(HOME="/nonexistent"))
+        finished = project.binex(*command, before=as_nobody, env=environment(HOME="/nonexistent"))
         assert finished.code in (2, 3), finished
         assert "Traceback" not in finished.err, finished
     assert everything_in(project.store) == before

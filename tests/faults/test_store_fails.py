@@ -1,8 +1,7 @@
-"""A14, A15, C5: a store that cannot be written ends the run with exit code 3, and nothing is claimed that is not kept."""
+"""A14, A15, C5: a store that cannot be written ends the run with exit code 3; nothing is claimed that is not kept."""
 
 import os
 import re
-import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Left, Project, at_once, check_resumed
+from tests.faults.harness import Finished, Left, Project, at_once, check_resumed, prepared_by
 from tests.faults.project import write_project
 from tests.faults.tracing import FAMILIES, injecting, needs_strace
 
@@ -117,7 +116,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         place = tmp_path / f"disk-{len(mounted)}"
         place.mkdir()
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True, check=False
         )
         if done.returncode:
             pytest.skip(f"cannot mount a tmpfs: {done.stderr.strip()}")
@@ -173,9 +172,13 @@ def test_a_full_disk_can_still_be_looked_at(tmp_path: Path, mount: Callable[[str
 # --- limits of the process ----------------------------------------------------------------------------------
 
 
+def limited(what: str, value: int) -> list[str]:
+    return prepared_by(f"import resource\nresource.setrlimit(resource.RLIMIT_{what}, ({value}, {value}))")
+
+
 @pytest.mark.parametrize("files", [16, 64])
 def test_few_open_files_are_enough_or_named(project: Project, expected: Any, files: int) -> None:
-    finished = project.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)))
+    finished = project.run(before=limited("NOFILE", files))
     assert "Traceback" not in finished.err, finished
     left = Left.by(project, finished)
     if finished.code:
@@ -189,8 +192,7 @@ def test_few_open_files_are_enough_or_named(project: Project, expected: Any, fil
 
 def test_a_file_size_limit_is_named_like_a_full_disk(project: Project, expected: Any) -> None:
     """RLIMIT_FSIZE: the kernel sends SIGXFSZ, which Python ignores, and writes fail with EFBIG."""
-    limit = 300_000
-    finished = project.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    finished = project.run(before=limited("FSIZE", 300_000))
     left = check_refused(project, finished, "")
     check_resumed(project, left, expected)
 
@@ -198,8 +200,7 @@ def test_a_file_size_limit_is_named_like_a_full_disk(project: Project, expected:
 @pytest.mark.parametrize("megabytes", [48, 96, 256])
 def test_little_memory_ends_the_run_without_a_false_success(project: Project, expected: Any, megabytes: int) -> None:
     """A13 for the runtime itself, with RLIMIT_AS."""
-    size = megabytes * 1024 * 1024
-    finished = project.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
+    finished = project.run(before=limited("AS", megabytes * 1024 * 1024))
     left = Left.by(project, finished)
     if finished.code == 0:
         assert project.outputs() == expected

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Left, Project, at_once, check_resumed
+from tests.faults.harness import Finished, Left, Project, at_once, check_resumed, prepared_by
 
 STOP_WITHIN_S = 5.0
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -232,9 +231,8 @@ def test_sigint_to_a_command_that_only_reads_gives_130_and_no_traceback(project:
 
 
 def test_a_run_under_nohup_does_not_hear_the_hangup(project: Project, expected: Any) -> None:
-    command = [sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"]
-    command[-1] += "os.execvp(sys.argv[1], sys.argv[1:])"
-    process = project.start("run", project.file, before=command)
+    deaf = prepared_by("import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    process = project.start("run", project.file, before=deaf)
     process.wait_for_text("completed in", count=5)
     process.signal(signal.SIGHUP)
     assert process.wait().code == 0

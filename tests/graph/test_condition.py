@@ -357,3 +357,9 @@ def test_text_that_says_no_is_not_true(text: str) -> None:
     condition = Condition("${user.said}", Names({}))
     assert not condition.holds(lambda _: text)
     assert Condition("not ${user.said}", Names({})).holds(lambda _: text)
+
+
+def test_a_double_negation_is_a_truth_and_not_the_value_it_is_about() -> None:
+    assert not holds("0 == (not not 0)")
+    assert holds("(not not 1) == true")
+    assert holds("not not not 0")

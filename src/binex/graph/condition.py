@@ -138,7 +138,9 @@ class _Parser:
         while self._accept("not"):
             negations += 1
         value = self._comparison()
-        return _negated(value) if negations % 2 else value
+        for _ in range(min(negations, 2 - negations % 2)):
+            value = _negated(value)
+        return value
 
     def _comparison(self) -> _Value:
         left = self._operand(is_first=True)

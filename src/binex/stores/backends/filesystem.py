@@ -199,8 +199,10 @@ def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
     )
 
 
-def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: bool) -> None:
+def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: bool, is_first_of_run: bool) -> None:
     """Bring a large artifact's file into its place; ready to be named in a commit on return.
+
+    With *is_first_of_run* nobody has synced the entry of the run's folder yet, whoever made that.
 
     Raises:
         StoreError: it cannot be written; nothing stands under the final name.
@@ -209,7 +211,6 @@ def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: b
     # An artifact is written by one at a time, so that its own name makes a temporary one.
     temporary = path.with_name(temporary_name(hashlib.sha256(path.name.encode()).hexdigest()[:32]))
     try:
-        is_new_folder = not path.parent.exists()
         make_private_folder(path.parent)
         temporary.unlink(missing_ok=True)
         try:
@@ -227,7 +228,7 @@ def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: b
             raise
         if is_synced:
             sync_folder(path.parent)
-            if is_new_folder:
+            if is_first_of_run:
                 sync_folder(path.parent.parent)
     except OSError as error:
         raise os_failure("write", path, error) from error

@@ -16,6 +16,7 @@ class LargeFiles:
         self._folder = folder
         self._is_synced = is_synced
         self._busy: dict[str, asyncio.Event] = {}
+        self._synced_runs: set[str] = set()
 
     @asynccontextmanager
     async def alone(self, artifacts: Sequence[Artifact]) -> AsyncIterator[None]:
@@ -38,11 +39,14 @@ class LargeFiles:
         Raises:
             StoreError: it cannot be written.
         """
+        is_first = artifact.run_id not in self._synced_runs
         written = asyncio.get_running_loop().run_in_executor(
-            None, lambda: write_large(self._folder, artifact, envelope, is_synced=self._is_synced)
+            None,
+            lambda: write_large(self._folder, artifact, envelope, is_synced=self._is_synced, is_first_of_run=is_first),
         )
         try:
             await asyncio.shield(written)
         except asyncio.CancelledError:
             await asyncio.wait([written])  # a thread cannot be stopped; leave nothing half done behind
             raise
+        self._synced_runs.add(artifact.run_id)

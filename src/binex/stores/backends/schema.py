@@ -157,6 +157,8 @@ def create(database: Path, durability: Durability, migrations: Sequence[str] = M
             temporary.unlink(missing_ok=True)
         if durability is Durability.FULL:
             sync_folder(database.parent)
+            with suppress(PermissionError):  # a folder may be written and not opened
+                sync_folder(database.parent.parent)  # where the store's folder may be new as well
     except OSError as error:
         raise os_failure("write", database, error) from error
     except sqlite3.Error as error:
