@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
+	@echo "binex is in $(BIN); to have it at hand: . $(BIN)/activate" >&2
 
 test: $(VENV)/dev.stamp check
 	$(BIN)/binex hello --quiet > /dev/null
