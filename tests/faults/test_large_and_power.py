@@ -13,12 +13,14 @@ import pytest
 from tests.faults.harness import Finished, Left, Project, check_sound
 from tests.faults.tracing import injecting, needs_strace, watching
 
-MEGABYTES = 50
-
 
 @pytest.fixture
 def large(tmp_path: Path) -> Project:
-    """A small node, one that makes 50 MB, and one that needs it."""
+    """A small node, one whose artifact is too large for the database, and one that needs it."""
+    return large_project(tmp_path, 1)
+
+
+def large_project(tmp_path: Path, megabytes: int) -> Project:
     (tmp_path / "steps.py").write_text(
         dedent(
             f"""
@@ -31,7 +33,7 @@ def large(tmp_path: Path) -> Project:
 
             def make(small):
                 note("make")
-                return "x" * ({MEGABYTES} << 20)
+                return "x" * ({megabytes} << 20)
 
             def measure(text):
                 note("measure")
@@ -56,7 +58,7 @@ def large(tmp_path: Path) -> Project:
 LIMIT = ("--limit", "output_bytes=100MiB")
 
 
-def check_whole(project: Project, left: Left, *, ran: list[str]) -> None:
+def check_whole(project: Project, left: Left, *, ran: list[str], megabytes: int = 1) -> None:
     """Every command works on what is left; a resume does the rest, once."""
     assert left.kept.run is not None
     if "make" not in left.kept.completed:
@@ -66,7 +68,7 @@ def check_whole(project: Project, left: Left, *, ran: list[str]) -> None:
         assert finished.code == 0, finished
     finished = project.binex("resume", *LIMIT)
     assert finished.code == 0, finished
-    assert project.outputs() == [MEGABYTES << 20]
+    assert project.outputs() == [megabytes << 20]
     assert project.effects() == ran
     assert project.temporaries() == [], "the temporary file is left"
     check_sound(project)
@@ -74,13 +76,14 @@ def check_whole(project: Project, left: Left, *, ran: list[str]) -> None:
 
 def is_being_written(project: Project) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return any(path.stat().st_size > MEGABYTES << 20 for path in project.temporaries())
+        return any(path.stat().st_size > 50 << 20 for path in project.temporaries())
     return False
 
 
 @needs_strace
-def test_a_kill_while_50_mb_are_written_leaves_nothing_under_the_final_name(large: Project) -> None:
+def test_a_kill_while_50_mb_are_written_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
     """A6: strace holds every sync back for a second, so that the file is seen while it is being written."""
+    large = large_project(tmp_path, 50)
     process = large.start("run", large.file, *LIMIT, before=injecting("fsync", "delay_enter=1000000"))
     process.wait_for_text("make  started")
     end = time.monotonic() + 30
@@ -91,7 +94,7 @@ def test_a_kill_while_50_mb_are_written_leaves_nothing_under_the_final_name(larg
     left = Left.by(large, process.wait())
     assert is_being_written(large)
     assert not list((large.store / "artifacts").rglob("*make~output.json"))
-    check_whole(large, left, ran=["make", "make", "measure"])
+    check_whole(large, left, ran=["make", "make", "measure"], megabytes=50)
 
 
 @needs_strace

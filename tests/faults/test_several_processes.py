@@ -21,7 +21,7 @@ from binex.adapters.registry import Registry
 from binex.errors import StoreError
 from binex.runtime.session import Session, Settings
 from binex.stores.backends.sqlite import open_sqlite_store
-from tests.faults.harness import Left, Project, check_resumed, check_sound, environment
+from tests.faults.harness import Left, Process, Project, check_resumed, check_sound, environment
 
 # --- A12: an owner that is stopped, and goes on later --------------------------------------------------------
 
@@ -32,8 +32,7 @@ def test_a_stopped_owner_can_be_taken_over_from_and_records_nothing_afterwards(
     project = make_project(pace_s=0.1)
     owner = project.start("run", project.file)
     owner.wait_for_text("completed in", count=10)
-    owner.signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, owner.pid, os.WSTOPPED | os.WNOWAIT)
+    stop_between_commits(project, owner)
     left = Left.by(project)
     (project.folder / "pace").write_text("0.01")
     check_resumed(project, left, expected)
@@ -48,6 +47,23 @@ def test_a_stopped_owner_can_be_taken_over_from_and_records_nothing_afterwards(
     assert after.records == before.records
     assert project.outputs() == expected
     check_sound(project)
+
+
+def stop_between_commits(project: Project, owner: Process) -> None:
+    """Stop *owner*, and not in the middle of a commit, where it would hold the database's lock as long as it sleeps."""
+    for _ in range(100):
+        owner.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, owner.pid, os.WSTOPPED)
+        try:
+            with contextlib.closing(sqlite3.connect(project.store / "binex.db", timeout=0)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.rollback()
+        except sqlite3.OperationalError:
+            owner.signal(signal.SIGCONT)
+            os.waitid(os.P_PID, owner.pid, os.WCONTINUED)
+        else:
+            return
+    raise AssertionError("the owner is always in a commit")
 
 
 def test_an_owner_that_was_only_paused_goes_on(make_project: Callable[..., Project], expected: Any) -> None:

@@ -310,13 +310,14 @@ async def test_a_salvage_of_one_lost_page_keeps_all_others(open_store: OpenStore
     for run in runs:
         await keep_run(open_store, run, tasks=60)
     with closing(sqlite3.connect(folder / "binex.db")) as connection:
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         leaves = connection.execute(
             "SELECT pageno FROM dbstat WHERE name = 'records' AND pagetype = 'leaf' ORDER BY pageno"
         ).fetchall()
     page = leaves[len(leaves) // 2][0]
     with (folder / "binex.db").open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(os.urandom(4096))
+        file.seek((page - 1) * page_bytes)
+        file.write(os.urandom(page_bytes))
     assert damage(folder)
     salvage(folder)
     assert damage(folder) == []

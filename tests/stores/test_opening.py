@@ -362,8 +362,9 @@ def cut_short(folder: Path) -> None:
 
 def overwrite_pages(folder: Path) -> None:
     whole = bytearray((folder / "binex.db").read_bytes())
-    for page in range(2, len(whole) // 4096):
-        whole[page * 4096 : page * 4096 + 200] = b"\xa5" * 200
+    page_bytes = int.from_bytes(whole[16:18])
+    for at in range(2 * page_bytes, len(whole), page_bytes):
+        whole[at : at + 200] = b"\xa5" * 200
     (folder / "binex.db").write_bytes(whole)
 
 
@@ -375,7 +376,8 @@ def overwrite_header(folder: Path) -> None:
 
 def overwrite_schema(folder: Path) -> None:
     whole = bytearray((folder / "binex.db").read_bytes())
-    whole[100:4096] = os.urandom(3996)
+    page_bytes = int.from_bytes(whole[16:18])
+    whole[100:page_bytes] = os.urandom(page_bytes - 100)
     (folder / "binex.db").write_bytes(whole)
 
 

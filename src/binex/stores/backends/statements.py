@@ -26,15 +26,16 @@ def key_of(connection: sqlite3.Connection, run_id: str) -> int:
     return cast(int, row[0])
 
 
-def artifact_row(artifact: Artifact, envelope: str) -> tuple[tuple[object, ...], MirrorFile | None]:
+def artifact_row(artifact: Artifact, envelope: bytes) -> tuple[tuple[object, ...], MirrorFile | None]:
     """The row (without the run), and the file that has to follow the commit where none precedes it."""
     name = rows.artifact_name(artifact.run_id, artifact.id)
     sha256 = bytes.fromhex(artifact.sha256)
     size = len(artifact.data)
+    doc = envelope.decode()
     if size > INLINE_BYTES:
-        return (name, "file", True, size, file_size(envelope, size), sha256, envelope, None), None
+        return (name, "file", True, size, file_size(envelope, size), sha256, doc, None), None
     file = MirrorFile(artifact.run_id, file_name(artifact.id), file_bytes(envelope, artifact.data))
-    return (name, "inline", False, size, len(file.data), sha256, envelope, artifact.data), file
+    return (name, "inline", False, size, len(file.data), sha256, doc, artifact.data), file
 
 
 def require_same(connection: sqlite3.Connection, key: int, artifact: Artifact) -> bool:
