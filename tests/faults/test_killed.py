@@ -151,7 +151,7 @@ def test_a_run_killed_before_every_system_call_goes_on_without_loss_or_repetitio
 
 
 @needs_strace
-@pytest.mark.parametrize(("calls", "number"), [("fdatasync", 3), (FAMILIES["rename"], 4)])
+@pytest.mark.parametrize(("calls", "number"), [("fdatasync", 3)])
 def test_a_resume_killed_before_its_nth_system_call_goes_on(
     project: Project, expected: Any, calls: str, number: int
 ) -> None:

@@ -156,7 +156,7 @@ def test_two_hundred_runs_in_one_process_keep_memory_and_open_files_constant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """C6."""
-    nodes = "".join(f"  n{i}: {{agent: local://steps.work, inputs: {{x: {i}}}}}\n" for i in range(3))
+    nodes = "".join(f"  n{i}: {{agent: local://steps.work, inputs: {{x: {i}}}}}\n" for i in range(10))
     project = make(tmp_path, "def work(x):\n    return [x] * 100\n", f"name: n\nnodes:\n{nodes}")
     process = Process([sys.executable, "-c", RUNS], cwd=project.folder)
     try:
@@ -291,10 +291,8 @@ def test_a_stream_that_is_closed_or_full_does_not_end_the_run(
 ODD_ENVIRONMENTS: list[dict[str, str]] = [
     {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"PYTHONIOENCODING": "ascii"},
-    {"COLUMNS": "40"},
-    {"COLUMNS": "abc", "LINES": "-1"},
-    {"TERM": "unknown-thing"},
-    {"FORCE_COLOR": "1"},
+    {"COLUMNS": "40", "TERM": "unknown-thing"},
+    {"COLUMNS": "abc", "LINES": "-1", "FORCE_COLOR": "1"},
     {"HOME": "/nonexistent", "TZ": "Nowhere/Atall"},
 ]
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.faults.harness import Project, check_sound
+from tests.faults.harness import Project, at_once, check_sound
 
 CODE = """
     import ctypes, os, signal, sys, threading
@@ -185,24 +185,28 @@ MISSING = {
     "broken.f": "broken",
     "exiting.f": "exiting",
     "steps": "module",
-    "steps.": "",
+    "steps.no.such": "no",
     "steps.CONSTANT": "CONSTANT",
     "..steps.f": "",
     "os.path.no": "no",
 }
 
 
-@pytest.mark.parametrize("name", MISSING)
-def test_a_function_that_is_not_there_is_named_before_anything_runs(tmp_path: Path, name: str) -> None:
-    (tmp_path / "steps.py").write_text("CONSTANT = 1\ndef fine():\n    open('ran', 'w')\n    return 1\n")
-    (tmp_path / "broken.py").write_text("def f(:\n")
-    (tmp_path / "exiting.py").write_text("import sys\nsys.exit(0)\n")
-    (tmp_path / "flow.yaml").write_text(
-        f"name: n\nnodes:\n  fine: {{agent: local://steps.fine}}\n  bad: {{agent: 'local://{name}'}}\n"
-    )
-    finished = Project(tmp_path).run()
-    assert finished.code == 2, finished
-    assert re.search(r"flow\.yaml:4:\d+: ", finished.err), finished
-    assert MISSING[name] in finished.err
-    assert "Traceback" not in finished.err
-    assert not (tmp_path / "ran").exists()
+def test_a_function_that_is_not_there_is_named_before_anything_runs(tmp_path: Path) -> None:
+    def work(name: str) -> None:
+        folder = tmp_path / name.strip(".")
+        folder.mkdir()
+        (folder / "steps.py").write_text("CONSTANT = 1\ndef fine():\n    open('ran', 'w')\n    return 1\n")
+        (folder / "broken.py").write_text("def f(:\n")
+        (folder / "exiting.py").write_text("import sys\nsys.exit(0)\n")
+        (folder / "flow.yaml").write_text(
+            f"name: n\nnodes:\n  fine: {{agent: local://steps.fine}}\n  bad: {{agent: 'local://{name}'}}\n"
+        )
+        finished = Project(folder).run()
+        assert finished.code == 2, finished
+        assert re.search(r"flow\.yaml:4:\d+: ", finished.err), finished
+        assert MISSING[name] in finished.err
+        assert "Traceback" not in finished.err
+        assert not (folder / "ran").exists()
+
+    at_once(work, MISSING)

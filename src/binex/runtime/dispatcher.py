@@ -6,10 +6,12 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from binex.adapters.base import AgentAdapter, LeavesWorkBehind
 from binex.adapters.registry import Registry
+from binex.errors import AgentError
 from binex.graph.scheduler import Work
 from binex.models.limits import Limits
 from binex.models.task import Artifact, ExecutionRecord, Outcome, TaskNode, TaskStatus
@@ -133,7 +135,7 @@ class _Execution:
         executions.log.note_started(task, attempt.started_at)
         self._agent = loop.create_task(self._execute(attempt))
         executions.agents.add(self._agent)
-        self._agent.add_done_callback(executions.agents.discard)
+        self._agent.add_done_callback(partial(self._note_end, attempt))
         if task.deadline_ms is not None:
             self._timer = loop.call_later(task.deadline_ms / 1000, self._tell_to_stop, TaskStatus.TIMED_OUT)
 
@@ -156,6 +158,12 @@ class _Execution:
         except Exception as error:  # noqa: BLE001 - the one place: an agent's failure is an outcome
             answer = error
         self._end(attempt, answer)
+
+    def _note_end(self, attempt: Attempt, agent: asyncio.Task[None]) -> None:
+        self._executions.agents.discard(agent)
+        error = None if agent.cancelled() else agent.exception()
+        if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):  # those two end the loop
+            self._end(attempt, AgentError(f"the agent raised {type(error).__name__}"))
 
     def _tell_to_stop(self, why: TaskStatus) -> None:
         attempt, agent = self._attempt, self._agent

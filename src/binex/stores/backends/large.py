@@ -7,6 +7,7 @@ from pathlib import Path
 
 from binex.models.task import Artifact
 from binex.stores.backends.filesystem import write_large
+from binex.stores.backends.threads import start_in_thread
 
 
 class LargeFiles:
@@ -37,12 +38,12 @@ class LargeFiles:
         """Bring one file into its place.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: it cannot be written, or there is no thread for it.
         """
         is_first = artifact.run_id not in self._synced_runs
-        written = asyncio.get_running_loop().run_in_executor(
-            None,
+        written = start_in_thread(
             lambda: write_large(self._folder, artifact, envelope, is_synced=self._is_synced, is_first_of_run=is_first),
+            f"write artifact {artifact.id}",
         )
         try:
             await asyncio.shield(written)

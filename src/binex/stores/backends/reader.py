@@ -14,8 +14,9 @@ from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends import rows
-from binex.stores.backends.failures import is_busy, sqlite_failure
+from binex.stores.backends.failures import is_busy, shown, sqlite_failure
 from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
+from binex.stores.backends.threads import start_in_thread
 
 T = TypeVar("T")
 _READ_IN_THREAD_BYTES: Final = 1024 * 1024
@@ -126,7 +127,7 @@ class SqliteReader:
             path = artifact_path(self.folder, run_id, artifact_id)
             arguments = (path, artifact_id, info.size, info.sha256)
             if info.size > _READ_IN_THREAD_BYTES:
-                content = await asyncio.to_thread(read_content, *arguments)
+                content = await start_in_thread(lambda: read_content(*arguments), f"read {shown(path)}")
             else:
                 content = read_content(*arguments)
         fields = {field: getattr(info, field) for field in ArtifactInfo.model_fields}

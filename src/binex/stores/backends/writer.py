@@ -212,8 +212,8 @@ class Writer:
 
     def _still_owned(self, parts: list[_Part]) -> list[_Part]:
         """The parts whose lease, if they have one, is still the run's; the others fail."""
-        leases = {part.lease for part in parts if part.lease is not None}
-        lost = {lease for lease in leases if not self._is_owned(lease)}
+        leases = {part.lease for part in parts}
+        lost = {lease for lease in leases if lease is not None and not self._is_owned(lease)}
         if not lost:
             return parts
         for part in parts:
