@@ -362,3 +362,13 @@ def at_once(work: Callable[[_Value], None], values: Iterable[_Value], *, workers
     with ThreadPoolExecutor(workers) as pool:
         failures = [failure for failure in pool.map(caught, values) if failure is not None]
     assert not failures, f"{len(failures)} of {len(values)} failed\n\n" + "\n\n".join(failures)
+
+
+def check_commands(project: Project, *commands: Sequence[str]) -> None:
+    """All these commands, none of which writes, end well."""
+
+    def work(command: Sequence[str]) -> None:
+        finished = project.binex(*command)
+        assert finished.code == 0, finished
+
+    at_once(work, commands)

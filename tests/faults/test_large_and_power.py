@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Left, Project, check_sound
+from tests.faults.harness import Finished, Left, Project, check_commands, check_sound
 from tests.faults.tracing import injecting, needs_strace, watching
 
 
@@ -63,9 +63,7 @@ def check_whole(project: Project, left: Left, *, ran: list[str], megabytes: int 
     assert left.kept.run is not None
     if "make" not in left.kept.completed:
         assert left.acknowledged <= {"small"}
-    for command in (["runs"], ["trace"], ["debug"], ["artifacts", "list"]):
-        finished = project.binex(*command)
-        assert finished.code == 0, finished
+    check_commands(project, ["runs"], ["trace"], ["debug"], ["artifacts", "list"])
     finished = project.binex("resume", *LIMIT)
     assert finished.code == 0, finished
     assert project.outputs() == [megabytes << 20]

@@ -1,7 +1,9 @@
 """C1 to C7 and C9: large, many, endless, odd; and streams that are not what one expects."""
 
+import itertools
 import json
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness import Finished, Process, Project, at_once, check_sound, environment
+from tests.faults.harness import Finished, Process, Project, at_once, check_commands, check_sound, environment
 
 MEASURE = """
 import resource, subprocess, sys
@@ -56,7 +58,10 @@ def test_an_output_of_100_mb_is_refused_by_name_of_the_limit(tmp_path: Path) -> 
 def test_ten_thousand_items_run_in_bounded_time_and_memory(
     tmp_path: Path, items: int, seconds: int, megabytes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """C2; the last tenth takes no longer than twice the first, by the records' own times."""
+    """C2; the last tenths take no longer than twice the first ones, by the records' own times.
+
+    The middle one of three is compared with the middle one of three, since other programs use the machine as well.
+    """
     project = make(
         tmp_path,
         f"def numbers():\n    return list(range({items}))\n\ndef work(item):\n    return item * 2\n\n"
@@ -76,9 +81,9 @@ def test_ten_thousand_items_run_in_bounded_time_and_memory(
     assert finished.out.strip() == str(items * (items - 1))
     peak_mb, processor_s = used(finished)
     ended = sorted(r.ended_at for r in project.kept().records if r.task.startswith("work["))
-    tenth = items // 10
-    first = (ended[tenth] - ended[0]).total_seconds()
-    last = (ended[-1] - ended[-tenth]).total_seconds()
+    marks = [*ended[:: items // 10], ended[-1]]
+    tenths = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(marks)]
+    first, last = statistics.median(tenths[:3]), statistics.median(tenths[-3:])
     with capsys.disabled():
         print(
             f"\n{items:,} items: {took:.1f} s ({processor_s:.1f} s of a processor), {peak_mb} MB,"
@@ -234,9 +239,7 @@ def test_what_is_not_json_is_kept_exactly_or_fails_its_node_with_a_reason(tmp_pa
         else:
             assert record.error is not None
             assert re.search(r"not JSON|cannot be kept|deep|nested", record.error.message), record.error
-    for command in (["debug"], ["debug", "--json"], ["artifacts", "list"], ["doctor"]):
-        shown = project.binex(*command)
-        assert shown.code == 0, shown
+    check_commands(project, ["debug"], ["debug", "--json"], ["artifacts", "list"], ["doctor"])
 
 
 # --- C9 -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.faults.harness import Process, Project, environment
+from tests.faults.harness import Process, Project, at_once, environment
 
 # ANSI colours and cursor, OSC (title, hyperlink, clipboard), C1, bell, backspace, CR, bidi overrides and marks, DEL,
 # a zero byte, line and paragraph separators, and a tag character.
@@ -96,10 +96,13 @@ def test_on_a_pipe_every_command_shows_control_characters_escaped(evil: Project)
     assert finished.code == 1, finished
     check_escaped(finished.out + finished.err, "run")
     assert "\\x1b[31m" in finished.out or "\\u001b[31m" in finished.out, finished
-    for command in commands(finished.run_id):
+
+    def work(command: list[str]) -> None:
         shown = evil.binex(*command)
         check_escaped(shown.out + shown.err, command)
         assert "Traceback (most recent call last)" not in shown.err, shown
+
+    at_once(work, commands(finished.run_id))
 
 
 def test_with_json_every_command_prints_valid_json_that_a_terminal_does_not_obey(evil: Project) -> None:
@@ -108,10 +111,13 @@ def test_with_json_every_command_prints_valid_json_that_a_terminal_does_not_obey
     check_escaped(run.out + run.err, "run --json")
     content = json.loads(run.out)["outputs"]
     assert content["text"]["output"] == EVIL
-    for command in commands(run.run_id)[:-2]:
+
+    def work(command: list[str]) -> None:
         shown = evil.binex(*command, "--json")
         check_escaped(shown.out + shown.err, command)
         assert json.loads(shown.out), command
+
+    at_once(work, commands(run.run_id)[:-2])
 
 
 def on_a_terminal(project: Project, *arguments: str) -> str:
@@ -157,12 +163,15 @@ def test_on_a_terminal_every_command_shows_control_characters_escaped(evil: Proj
     assert "\x1b[" in shown, "nothing shows that this was a terminal"
     run = evil.kept().run
     assert run is not None
-    shown = {"run": shown} | {" ".join(c): on_a_terminal(evil, *c) for c in commands(run.id)}
-    for command, text in shown.items():
-        check_escaped(text.replace("\r\n", "\n"), command)
-        rest = OWN.sub("", text).replace("\r\n", "").replace("\r", "").replace("\n", "").replace("\t", "")
-        odd = sorted({character for character in rest if not character.isprintable()})
-        assert not odd, f"{command} shows {odd!r}"
+    check_terminal(shown, "run")
+    at_once(lambda command: check_terminal(on_a_terminal(evil, *command), command), commands(run.id))
+
+
+def check_terminal(text: str, command: object) -> None:
+    check_escaped(text.replace("\r\n", "\n"), command)
+    rest = OWN.sub("", text).replace("\r\n", "").replace("\r", "").replace("\n", "").replace("\t", "")
+    odd = sorted({character for character in rest if not character.isprintable()})
+    assert not odd, f"{command} shows {odd!r}"
 
 
 def test_faults_of_a_workflow_file_are_shown_escaped(tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ class Writer:
             self._wait = None
             self._gave_up = False
             if self._mirror.accept_staged():
-                asyncio.get_running_loop().call_soon(self._write_files)
+                # At once, and not in the loop's next turn: a function that starts meanwhile in a thread would
+                # compete for the interpreter at every system call (measured: 0.5 ms more for each small call).
+                self._write_files()
 
     def _write_files(self) -> None:
         self._write_some_files()
