@@ -1,13 +1,21 @@
 """Projects on disk for the fault tests, and the end of every process that they started."""
 
+import compileall
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import binex
 from tests.faults.harness import Project
 from tests.faults.project import write_project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile Binex once: the processes write no bytecode, since that would be among the calls that are counted."""
+    compileall.compile_dir(Path(binex.__file__).parent, quiet=2)
 
 
 @pytest.fixture(autouse=True)
