@@ -1,8 +1,11 @@
 """A4 to A8: large artifacts and power loss, as far as they can be tried without a power switch."""
 
 import contextlib
+import os
 import re
+import select
 import signal
+import sys
 import time
 from pathlib import Path
 from textwrap import dedent
@@ -93,6 +96,35 @@ def test_a_kill_while_50_mb_are_written_leaves_nothing_under_the_final_name(tmp_
     assert is_being_written(large)
     assert not list((large.store / "artifacts").rglob("*make~output.json"))
     check_whole(large, left, ran=["make", "make", "measure"], megabytes=50)
+
+
+NEVER_WAITS = """
+import subprocess, sys, time
+child = subprocess.Popen(sys.argv[1:])
+print("child", child.pid, file=sys.stderr, flush=True)
+time.sleep(3600)
+"""
+
+
+@needs_strace
+def test_a_dead_writer_that_nobody_has_reaped_counts_as_dead(large: Project) -> None:
+    """A6 in a container whose first process does not reap: the id of the dead one stays taken."""
+    nursery = [*injecting("fsync", "delay_enter=1000000"), sys.executable, "-c", NEVER_WAITS]
+    process = large.start("run", large.file, *LIMIT, before=nursery)
+    process.wait_for_text("make  started")
+    end = time.monotonic() + 30
+    while not any((large.store / "artifacts").rglob(".tmp-*")):
+        assert time.monotonic() < end, process.err
+        assert not process.ends_within(0.001), process.err
+    pid = int(re.findall(r"^child (\d+)$", process.err, re.MULTILINE)[0])
+    handle = os.pidfd_open(pid)
+    signal.pidfd_send_signal(handle, signal.SIGKILL)
+    assert select.select([handle], [], [], 10)[0]
+    os.close(handle)
+    finished = large.binex("resume", *LIMIT)
+    assert finished.code == 0, finished
+    assert Path(f"/proc/{pid}").exists(), "it was reaped, and nothing was tried"
+    assert large.temporaries() == [], "the temporary file is left"
 
 
 @needs_strace

@@ -132,6 +132,9 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         pass
+    with suppress(OSError, IndexError):
+        # A dead process keeps its id until somebody waits for it, which in a container may be never; see proc(5).
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
     return True
 
 
