@@ -21,7 +21,6 @@ from binex.loader import (
     parse_workflow,
     redact_source,
 )
-from binex.loader.agents import input_names
 from binex.models.limits import Limits
 from binex.models.workflow import WorkflowSource
 from binex.tape.redaction import Redactor
@@ -320,8 +319,8 @@ nodes:
         registry=registry,
     )
     dag = DAG.from_workflow(spec)
-    assert input_names(dag, "many") == ("item", "two.x", "two.y")
-    assert input_names(dag, "own") == ("z",)
+    assert dag.input_names("many") == ("item", "two.x", "two.y")
+    assert dag.input_names("own") == ("z",)
     uses = node_uses(spec, dag)
     assert uses["own"].inputs == ("z",)
     assert uses["own"].folder is None

@@ -16,21 +16,7 @@ _FIELDS_OF_USE: Final = ("agent", "inputs", "outputs", "config", "isolation")
 def node_uses(spec: WorkflowSpec, dag: DAG) -> dict[str, NodeUse]:
     """How each node uses its agent, by node id."""
     folder = _folder_of(spec)
-    return {node_id: _use(node_id, node.spec, input_names(dag, node_id), folder) for node_id, node in dag.nodes.items()}
-
-
-def input_names(dag: DAG, node_id: str) -> tuple[str, ...]:
-    """The names that a node's agent is given: its inputs, or where it declares none its dependencies' outputs."""
-    node = dag.nodes[node_id]
-    if node.spec.inputs is not None:
-        return tuple(node.spec.inputs)
-    names = ["item"] if node.foreach is not None else []
-    for upstream in node.depends_on:
-        if node.foreach is not None and upstream == node.foreach.name:
-            continue
-        outputs = dag.nodes[upstream].spec.outputs
-        names += [upstream] if len(outputs) == 1 else [f"{upstream}.{output}" for output in outputs]
-    return tuple(names)
+    return {node_id: _use(node_id, node.spec, dag.input_names(node_id), folder) for node_id, node in dag.nodes.items()}
 
 
 class AgentCheck:
@@ -85,7 +71,7 @@ class AgentCheck:
             return tuple(node.inputs)
         if dag is None or not doubtful.isdisjoint([node_id, *dag.nodes[node_id].depends_on]):
             return None
-        return input_names(dag, node_id)
+        return dag.input_names(node_id)
 
 
 def _folder_of(spec: WorkflowSpec) -> Path | None:
