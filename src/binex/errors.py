@@ -8,7 +8,8 @@
     │   ├── ExpressionError     a reference or condition that cannot be read or resolved        (exit 2)
     │   └── WorkflowError       the faults of one workflow file, by place                       (exit 2)
     ├── RunError                a run cannot be done, or cannot be done now                     (exit 1)
-    │   └── RunOwnedError       another live process executes the run                           (exit 1)
+    │   ├── RunOwnedError       another live process executes the run                           (exit 1)
+    │   └── AnsweredError       a question was answered already, or nobody asks any more        (exit 1)
     ├── StoreError              the store or the machine under it failed                        (exit 3)
     │   ├── StoreDamagedError   the database cannot be read as one                              (exit 3)
     │   ├── StoreVersionError   the store was written by a newer Binex                          (exit 3)
@@ -16,6 +17,13 @@
     ├── DamagedDataError        something recorded is missing or not what was recorded          (exit 4)
     └── AgentError              an agent failed; always turned into an outcome
         ├── BadOutputError      an agent's answer cannot be kept as it is
+        │   └── SchemaError     an agent's answer does not fit `output_schema`
+        ├── RemoteError         the other side could not be reached, refused, or failed
+        │   └── BadReplyError   what came back was not a valid reply
+        ├── BudgetError         the budget does not allow the call
+        │   └── CheaperModelError   somebody decided to go on with another model
+        ├── ReplayError         only the tape may answer, and it has nothing that fits
+        ├── UnansweredError     nobody answered a question in time
         ├── ProcessDiedError    the agent's process ended before it answered
         └── RemoteCodeError     the agent's code raised, in another process
 
@@ -107,6 +115,14 @@ class RunOwnedError(RunError):
     """Another live process executes the run."""
 
 
+class AnsweredError(RunError):
+    """A question was answered already, or it is too late to answer it; ``is_gone`` tells which."""
+
+    def __init__(self, message: str, *, fix: str | None = None, is_gone: bool = False) -> None:
+        super().__init__(message, fix=fix)
+        self.is_gone = is_gone
+
+
 class StoreError(BinexError):
     """The store, or the machine under it, failed."""
 
@@ -153,6 +169,74 @@ class AgentError(BinexError):
 
 class BadOutputError(AgentError):
     """An agent answered with something that cannot be kept: not JSON, too large, or not what was declared."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix, is_retryable=False)
+
+
+class SchemaError(BadOutputError):
+    """An agent's answer does not fit the node's ``output_schema``; trying again may help."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.is_retryable = True
+
+
+class RemoteError(AgentError):
+    """The other side could not be reached, refused, or failed.
+
+    ``host`` is who, ``status`` the HTTP status if there was one, ``body`` the beginning of what it said. Whether
+    trying again can help follows from the status where *is_retryable* is not given: 408, 409, 425, 429 and
+    everything from 500 on may pass; other refusals do not.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that is known, each by its name
+        self,
+        message: str,
+        *,
+        fix: str | None = None,
+        host: str = "",
+        status: int | None = None,
+        body: str = "",
+        is_retryable: bool | None = None,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        if is_retryable is None:
+            is_retryable = status is None or status in (408, 409, 425, 429) or status >= 500
+        super().__init__(message, fix=fix, is_retryable=is_retryable, retry_after_ms=retry_after_ms)
+        self.host = host
+        self.status = status
+        self.body = body
+
+
+class BadReplyError(RemoteError):
+    """What came back was not a valid reply: no JSON, nothing in it, or for another request."""
+
+
+class BudgetError(AgentError):
+    """The budget does not allow the call."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix, is_retryable=False)
+
+
+class CheaperModelError(BudgetError):
+    """Somebody decided to go on with another model: ``model`` is its URI."""
+
+    def __init__(self, message: str, *, fix: str | None = None, model: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.model = model
+
+
+class ReplayError(AgentError):
+    """Only the tape may answer, and it has nothing that fits."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix, is_retryable=False)
+
+
+class UnansweredError(AgentError):
+    """Nobody answered a question in time."""
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message, fix=fix, is_retryable=False)

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from binex.models.base import Model
+from binex.models.call import Call
+from binex.models.question import Question
 from binex.models.run import Run, RunSummary
 from binex.models.task import ExecutionRecord
 
@@ -46,6 +48,33 @@ class TaskSettled(Model):
     record: ExecutionRecord
 
 
+class Streamed(Model):
+    """A model said something more; told as it comes in, and kept only as a part of its call."""
+
+    run_id: str
+    task: str
+    attempt: int
+    text: str
+
+
+class CallRecorded(Model):
+    """An attempt has finished a call; it becomes durable within moments, at the latest with the task's record."""
+
+    call: Call
+
+
+class QuestionAsked(Model):
+    """A task waits for a person; the question is durable."""
+
+    question: Question
+
+
+class QuestionSettled(Model):
+    """A question was answered, or nobody will be heard any more."""
+
+    question: Question
+
+
 class Notice(Model):
     """Something that a person should know: a wait for a lock, a thread left behind."""
 
@@ -59,4 +88,16 @@ class RunEnded(Model):
     summary: RunSummary
 
 
-Event = RunStarted | FanOutStarted | TaskStarted | TaskRetrying | TaskSettled | Notice | RunEnded
+Event = (
+    RunStarted
+    | FanOutStarted
+    | TaskStarted
+    | TaskRetrying
+    | TaskSettled
+    | Streamed
+    | CallRecorded
+    | QuestionAsked
+    | QuestionSettled
+    | Notice
+    | RunEnded
+)

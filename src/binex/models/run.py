@@ -6,6 +6,8 @@ from enum import StrEnum
 from pydantic import Field, JsonValue
 
 from binex.models.base import Model
+from binex.models.call import Spend
+from binex.models.question import Question
 from binex.models.task import ErrorInfo, TaskStatus
 
 
@@ -74,6 +76,8 @@ class Run(Model):
     """How many tasks ended in which way; items of a foreach count each, beside their node."""
     error: str | None = None
     """What ended the run itself, where it was not a task."""
+    spend: Spend = Field(default_factory=Spend)
+    """What all its calls of models cost together, over all its sessions."""
 
 
 class TaskFailure(Model):
@@ -98,6 +102,8 @@ class RunSummary(Model):
     """Whether there was nothing left to do."""
     failures: tuple[TaskFailure, ...] = ()
     """The tasks that failed."""
+    questions: tuple[Question, ...] = ()
+    """What it waits for an answer to."""
     outputs: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """What the last nodes made, those that no other node depends on: by node, then by output."""
 

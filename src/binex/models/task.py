@@ -9,9 +9,10 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, JsonValue, SkipValidation
 
 from binex.models.base import Model
+from binex.models.call import Spend
 from binex.models.json_value import decode_json, encode_json
 from binex.models.names import artifact_id
-from binex.models.workflow import Isolation
+from binex.models.workflow import Isolation, McpServer, Repair
 
 
 def now() -> datetime:
@@ -61,6 +62,22 @@ class ErrorKind(StrEnum):
     """The attempt was stopped from outside."""
     ITEMS = "items"
     """Items of a foreach failed, and with them the node."""
+    RATE_LIMIT = "rate_limit"
+    """The other side asked for fewer requests."""
+    AUTHENTICATION = "authentication"
+    """The other side did not accept the key, or there was none."""
+    REFUSED = "refused"
+    """The other side understood the request and will not do it; asking again cannot help."""
+    UNREACHABLE = "unreachable"
+    """There was no connection, or it broke, or the other side failed."""
+    BAD_REPLY = "bad_reply"
+    """What came back was not a valid reply."""
+    SCHEMA = "schema"
+    """The answer does not fit `output_schema`."""
+    BUDGET = "budget"
+    """The budget does not allow the call."""
+    HUMAN = "human"
+    """Nobody answered in time."""
 
 
 def _writable(text: object) -> object:
@@ -84,6 +101,12 @@ class ErrorInfo(Model):
     """What to do about it, where that is known."""
     traceback: _Text | None = None
     """The stack, for local code."""
+    host: _Text | None = None
+    """Who said so, for what is remote."""
+    status: int | None = None
+    """The HTTP status, where there was one."""
+    body: _Text | None = None
+    """The beginning of what the other side said, word for word."""
 
 
 class TaskNode(Model):
@@ -121,6 +144,18 @@ class TaskNode(Model):
     """The same for every attempt at the same task with the same inputs; for effects in other systems."""
     input_artifacts: tuple[str, ...] = ()
     """The ids of the artifacts that it is given."""
+    messages: SkipValidation[list[dict[str, JsonValue]]] | None = None
+    """The conversation that a model is given, where the workflow says it in full."""
+    output_schema: SkipValidation[dict[str, JsonValue]] | None = None
+    """The JSON Schema that every output must fit."""
+    tools: tuple[str, ...] = ()
+    """The URIs of the tools that a model may use."""
+    mcp_servers: SkipValidation[dict[str, McpServer]] = Field(default_factory=dict)
+    """The MCP servers that its tools may come from, every reference filled in."""
+    fallbacks: tuple[str, ...] = ()
+    """The URIs of the models to ask where the agent cannot be had, in order."""
+    repair: Repair = Field(default_factory=Repair)
+    """What to do about an answer that does not fit the schema."""
 
 
 class Lineage(Model):
@@ -252,6 +287,8 @@ class ExecutionRecord(Model):
     """The pause before the next attempt, where there is one."""
     idempotency_key: str = ""
     """The key that the agent was given."""
+    spend: Spend | None = None
+    """What the attempt's calls of models cost together; None where it made none."""
 
     @property
     def id(self) -> str:

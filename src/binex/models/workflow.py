@@ -4,7 +4,7 @@ The docstrings under the fields are the descriptions in the JSON Schema (``binex
 """
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -82,6 +82,58 @@ class Defaults(Model):
     """When and how often a failed attempt is repeated."""
 
 
+class BudgetPolicy(StrEnum):
+    """What happens where a budget does not allow the next call."""
+
+    STOP = "stop"
+    WARN = "warn"
+    ASK = "ask"
+
+
+class Budget(Model):
+    """What may be spent."""
+
+    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """The most that the calls of models may cost together."""
+    currency: Literal["USD"] = "USD"
+    """The currency of `max_cost`; prices are known in US dollars only."""
+    policy: BudgetPolicy = BudgetPolicy.STOP
+    """`stop` makes no call that could go beyond it, `warn` only says so, `ask` asks a person."""
+
+
+class McpServer(Model):
+    """A server of the Model Context Protocol: a program to start, or an address."""
+
+    command: str | None = None
+    """The program that speaks MCP on its standard input and output."""
+    args: tuple[str, ...] = ()
+    """Its arguments."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """The environment that it gets besides PATH, HOME and the like; it gets nothing else."""
+    url: str | None = None
+    """The address of a server that is there already."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """What to send along to that address."""
+
+
+class Repair(Model):
+    """What to do about an answer of a model that does not fit `output_schema`."""
+
+    max_attempts: Annotated[int, Field(ge=0, le=20, strict=True)] = 2
+    """How often to ask again, with the error."""
+    escalate: str | None = None
+    """The model to ask when that did not help, as a URI."""
+
+
+class MessageSpec(Model):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    """Who says it."""
+    content: str
+    """What is said; references may stand in it, and `file://prompts/ask.md` reads it from a file."""
+
+
 class NodeSpec(Model):
     """One step of the workflow."""
 
@@ -113,6 +165,18 @@ class NodeSpec(Model):
     """`continue` puts null in a failed item's place; `fail_fast` stops the other items and fails the node."""
     isolation: Isolation = Isolation.THREAD
     """`process` runs a local function in a process of its own, for code that may hang or crash."""
+    messages: tuple[MessageSpec, ...] | None = None
+    """For a model: the whole conversation, instead of `system_prompt` and the inputs."""
+    output_schema: dict[str, JsonValue] | None = None
+    """The JSON Schema that every output must fit; a miss is retried with the reason."""
+    tools: tuple[str, ...] = ()
+    """For a model: what it may use, `python://module.function`, `mcp://server/tool` or `mcp://server` for all."""
+    fallbacks: tuple[str, ...] = ()
+    """For a model: others to ask where it cannot be had, in order, as URIs."""
+    repair: Repair | None = None
+    """For a model: what to do about an answer that does not fit `output_schema`."""
+    budget: Budget | None = None
+    """What the node's calls of models may cost together: a number of US dollars, or `{max_cost: 0.50}`."""
 
 
 class WorkflowSource(Model):
@@ -142,6 +206,10 @@ class WorkflowSpec(Model):
     """What nodes use that do not say otherwise."""
     concurrency: Positive | dict[str, Positive] | None = None
     """How many tasks may run at a time: a number, or `{default: 8, openai: 2}` by provider or scheme."""
+    budget: Budget | None = None
+    """What all calls of models may cost together."""
+    mcp_servers: dict[Name, McpServer] = Field(default_factory=dict)
+    """Servers whose tools models may use, by name."""
     nodes: Annotated[dict[Name, NodeSpec], Field(min_length=1)]
     """The steps, by id."""
 

@@ -5,11 +5,13 @@ from typing import Protocol
 
 from binex.models.task import Artifact, ExecutionRecord
 from binex.stores.artifact_store import ArtifactStore
+from binex.stores.call_store import CallStore
 from binex.stores.execution_store import ExecutionStore
+from binex.stores.question_store import QuestionStore
 
 
-class RunStore(ExecutionStore, ArtifactStore, Protocol):
-    """Both stores in one place, so that an outcome is kept whole or not at all."""
+class RunStore(ExecutionStore, ArtifactStore, CallStore, QuestionStore, Protocol):
+    """All stores in one place, so that an outcome is kept whole or not at all."""
 
     async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:
         """Keep records and the artifacts that they name, together; durable on return.
