@@ -2,17 +2,15 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from binex.adapters.attempt import Ask, AttemptContext, Reservation, enter_attempt
+from binex.adapters.attempt import Ask, AttemptContext, Reservation, attempting
 from binex.errors import UnansweredError
 from binex.models.call import BodyPart, Call
 from binex.models.question import Answer
 from binex.models.task import TaskNode, now
-from binex.tape.recorder import recording
 from binex.tape.redaction import Redactor
 from binex.tape.taping import AttemptRecorder
 
@@ -81,13 +79,8 @@ class FakeSurroundings:
             bookmarks=dict(self.bookmarks),
             keep=self.keep,
         )
-        with recording(recorder):
-            before = copy_context()
-            enter_attempt(context)
-            try:
+        try:
+            with attempting(context):
                 yield context
-            finally:
-                recorder.close()
-                for variable, value in before.items():
-                    if variable.name == "binex_attempt":
-                        variable.set(value)
+        finally:
+            recorder.close()

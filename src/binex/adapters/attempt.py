@@ -1,7 +1,7 @@
 """What an adapter may use of the run around it, while it executes one attempt."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from binex.models.question import Answer, OnTimeout, QuestionKind
-from binex.tape.recorder import Recorder
+from binex.tape.recorder import Recorder, recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,12 @@ def current_attempt() -> AttemptContext:
     return found
 
 
-def enter_attempt(context: AttemptContext) -> None:
-    """Make *context* the one that code started from here finds; for the task that executes an attempt."""
-    _current.set(context)
+@contextmanager
+def attempting(context: AttemptContext) -> Iterator[None]:
+    """Make *context* the one that the block finds, and whatever it starts; its recorder records what they do."""
+    token = _current.set(context)
+    try:
+        with recording(context.recorder):
+            yield
+    finally:
+        _current.reset(token)
