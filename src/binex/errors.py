@@ -19,6 +19,7 @@
         ├── BadOutputError      an agent's answer cannot be kept as it is
         │   └── SchemaError     an agent's answer does not fit `output_schema`
         ├── RemoteError         the other side could not be reached, refused, or failed
+        │   ├── AuthenticationError  it did not accept the key, or there was none
         │   └── BadReplyError   what came back was not a valid reply
         ├── BudgetError         the budget does not allow the call
         │   └── CheaperModelError   somebody decided to go on with another model
@@ -207,6 +208,10 @@ class RemoteError(AgentError):
         self.host = host
         self.status = status
         self.body = body
+
+
+class AuthenticationError(RemoteError):
+    """The other side did not accept the key, or there was none to send."""
 
 
 class BadReplyError(RemoteError):

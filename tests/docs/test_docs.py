@@ -16,7 +16,6 @@ import click
 import pytest
 from pydantic.fields import FieldInfo
 
-from binex.adapters.registry import _PLANNED as PLANNED_SCHEMES
 from binex.cli.group import cli
 from binex.cli.main import main
 from binex.cli.table import COMMANDS
@@ -27,7 +26,7 @@ from binex.models.base import Model
 from binex.models.event import Event
 from binex.models.limits import Limits
 from binex.models.run import RunStatus, RunSummary
-from binex.models.workflow import Defaults, InputSpec, NodeSpec, RetryPolicy, WorkflowSpec
+from binex.models.workflow import Budget, Defaults, InputSpec, McpServer, NodeSpec, RetryPolicy, WorkflowSpec
 from binex.runtime.session import open_session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +133,8 @@ TABLES: list[tuple[str, type[Model]]] = [
     ("Inputs of the workflow", InputSpec),
     ("Defaults", Defaults),
     ("Retry policy", RetryPolicy),
+    ("Budgets", Budget),
+    ("MCP servers", McpServer),
 ]
 
 
@@ -164,11 +165,6 @@ def test_the_fields_that_are_not_supported_yet_are_listed_and_no_others(where: s
     row = re.search(rf"^\| {where} \|(.*)$", _section(WORKFLOW_FILE, "Not supported yet", 2), re.M)
     assert row is not None
     assert set(re.findall(r"`(\w+)`", row[1])) == fields - model.model_fields.keys()
-
-
-def test_the_schemes_that_are_not_supported_yet_are_listed() -> None:
-    section = _section(WORKFLOW_FILE, "Not supported yet", 2)
-    assert {scheme for scheme in PLANNED_SCHEMES if f"`{scheme}://`" not in section} == set()
 
 
 @pytest.mark.parametrize("limit", Limits.model_fields)

@@ -22,7 +22,7 @@ def test_eight_tasks_run_at_a_time_unless_something_is_said() -> None:
 
 def test_every_bucket_has_its_own_limit() -> None:
     capacity = Capacity({"default": 4, "openai": 2})
-    assert sorted(capacity.buckets) == ["default", "openai"]
+    assert sorted(capacity.buckets) == ["default", "human", "openai"]
     assert room(capacity, "openai") == 2
     assert room(capacity, "default") == 4
     capacity.give_back("openai")

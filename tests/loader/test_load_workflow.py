@@ -165,7 +165,7 @@ def test_a_file_that_breaks_off_is_not_blamed_for_what_may_follow(faults_of: Fau
         "{outputs: [text], agent: 3}",
         "{outputs: [text], deadline_ms: soon, agent: tool://echo}",
         "{outputs: {text: yes}, agent: tool://echo}",
-        "{outputs: [text], budget: 1, agent: tool://echo}",
+        "{outputs: [text], cache: 1, agent: tool://echo}",
         "{outputs: [text]}",
         "not a node",
         "",
@@ -303,7 +303,7 @@ nodes:
         (3, 14, "there is no tool 'ecko'"),
         (4, 37, "'upper' takes no 'txt'"),
         (5, 3, "'upper' takes no 'a'"),
-        (7, 14, "node 'e': agents 'llm://' are not supported yet"),
+        (7, 14, "there is nothing to ask the model: neither 'inputs' nor 'messages'"),
     ]
 
 

@@ -16,6 +16,10 @@ from binex.models.workflow import NodeSpec, WorkflowSpec
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NODE = "nodes: {a: {agent: tool://echo}}"
 USABLE = [
+    "budget: 3\nnodes: {a: {agent: tool://echo, budget: {max_cost: 0.5, policy: ask}}}",
+    "mcp_servers: {web: {command: python, args: [x.py], env: {K: v}}}\nnodes: {a: {agent: tool://echo}}",
+    "nodes: {a: {agent: 'llm://mock/x', messages: [{role: user, content: hi}], tools: [], fallbacks: llm://mock/y}}",
+    "nodes: {a: {agent: tool://echo, output_schema: {type: array}, repair: {max_attempts: 1}}}",
     NODE,
     f"version: 1\nname: x\ndescription: y\n{NODE}",
     f"inputs: {{topic: , limit: {{type: integer, default: 3, required: true}}}}\n{NODE}",
@@ -48,11 +52,11 @@ BROKEN = [
     "nodes: {a: {agent: tool://echo, retry_policy: {max_retry: 1}}}",
     "nodes: {a: {agent: tool://echo, foreach: '${a b}'}}",
     "nodes: {a: {agent: tool://echo, config: hot}}",
-    "nodes: {a: {agent: tool://echo, tools: []}}",
+    "nodes: {a: {agent: tool://echo, tools: 3}}",
     f"version: 2\n{NODE}",
     f"version: '1'\n{NODE}",
     f"concurrency: 0\n{NODE}",
-    f"budget: 3\n{NODE}",
+    f"budget: lots\n{NODE}",
     f"inputs: {{a b: {{}}}}\n{NODE}",
     f"inputs: {{a: {{type: text}}}}\n{NODE}",
     f"inputs: {{a: 3}}\n{NODE}",
@@ -80,7 +84,7 @@ def test_what_does_not_load_does_not_fit_either(validator: Any, registry: Regist
 
 
 def test_every_example_fits(validator: Any) -> None:
-    for file in sorted(EXAMPLES.rglob("*.yaml")):
+    for file in sorted(EXAMPLES.glob("*/*.yaml")):
         validator.validate(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 

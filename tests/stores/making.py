@@ -12,12 +12,15 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from binex.models.call import Body, BodyPart, Call, CallKind
 from binex.models.event import TaskStarted
 from binex.models.names import new_run_id
+from binex.models.question import Answer, Question, QuestionKind
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import Artifact, ExecutionRecord, TaskNode, TaskStatus, now
 from binex.models.workflow import WorkflowSource
 from binex.stores.run_store import RunStore
+from binex.tape.bodies import Chains
 
 OpenStore = Callable[..., AbstractAsyncContextManager[RunStore]]
 SOURCE = WorkflowSource(file="flow.yaml", folder="/somewhere", text="nodes: {}", prompts={"file://p.md": "Be brief."})
@@ -60,6 +63,54 @@ def make_artifact(run_id: str, task: str = "plan", content: JsonValue = "a plan"
 
 def make_started(run_id: str, task: str = "plan", attempt: int = 1) -> TaskStarted:
     return TaskStarted(run_id=run_id, task=task, agent="local://research.plan", attempt=attempt, at=now())
+
+
+def make_call(run_id: str, task: str = "plan", number: int = 1, attempt: int = 1, **fields: Any) -> Call:
+    values: dict[str, Any] = {
+        "run_id": run_id,
+        "task": task,
+        "attempt": attempt,
+        "number": number,
+        "kind": CallKind.HTTP,
+        "target": "POST http://127.0.0.1/",
+        "started_at": now(),
+    }
+    return Call(**values | fields)
+
+
+def make_body(data: bytes, chains: Chains | None = None) -> tuple[Body, list[BodyPart]]:
+    """A body and its parts; with *chains*, only those that are new to them."""
+    return (chains or Chains()).make(data, "application/json", is_shared=chains is not None)
+
+
+def keep_exchange(store: RunStore, call: Call, request: bytes, response: bytes = b"", chains: Any = None) -> Call:
+    """Keep a call with both sides; what is kept."""
+    asked, parts = make_body(request, chains)
+    told, more = make_body(response, chains)
+    kept = call.model_copy(update={"request": asked, "response": told})
+    store.keep_call(kept, [*parts, *more])
+    return kept
+
+
+async def bodies_of(store: RunStore, call: Call) -> tuple[bytes, bytes]:
+    assert call.request is not None and call.response is not None
+    return await store.read_body(call.request), await store.read_body(call.response)
+
+
+def make_question(run_id: str, task: str = "gate", key: str = "question", **fields: Any) -> Question:
+    values: dict[str, Any] = {
+        "id": f"{run_id}~{task}~{key}",
+        "run_id": run_id,
+        "task": task,
+        "kind": QuestionKind.APPROVE,
+        "text": "Publish it?",
+        "asked_at": now(),
+    }
+    return Question(**values | fields)
+
+
+def make_answer(value: JsonValue = "approved", **fields: Any) -> Answer:
+    return Answer(**{"value": value, "by": "ann", "at": now()} | fields)
 
 
 def artifact_file(folder: Path, artifact: Artifact) -> Path:

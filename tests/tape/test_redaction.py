@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from binex.tape.redaction import KEY_SHAPES, NOT_CUT, REDACTED, KeyShape, Redactor, find_shapes
+from binex.tape.key_shapes import KEY_SHAPES, KeyShape
+from binex.tape.redaction import NOT_CUT, REDACTED, Redactor, find_shapes
 
 SECRET = 'p4ss/w0rd+"quoted"\\é&x'
 

@@ -43,6 +43,8 @@ class NodeUse:
     is_isolated: bool = False
     are_inputs_implied: bool = False
     """Whether the node declares no inputs: the agent may then take fewer than it is given."""
+    has_instructions: bool = False
+    """Whether there is a system prompt, or a conversation in full."""
 
 
 @runtime_checkable
@@ -73,12 +75,28 @@ class KnowsItsCode(Protocol):
 
 
 @runtime_checkable
+class KeepsDeadlines(Protocol):
+    """Keeps to ``deadline_ms`` of its tasks by itself, because it outlasts the attempt: the time to answer, say."""
+
+    keeps_deadlines: bool
+
+
+@runtime_checkable
 class LeavesWorkBehind(Protocol):
     """Cannot always stop what it started, and says so."""
 
     @property
     def abandoned(self) -> int:
         """How much goes on at the moment although its tasks have ended."""
+        ...
+
+
+@runtime_checkable
+class HoldsResources(Protocol):
+    """Holds connections or processes beyond one attempt."""
+
+    async def close(self) -> None:
+        """Give all of it back; called once, by the session, in the loop in which the attempts were executed."""
         ...
 
 

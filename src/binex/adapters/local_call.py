@@ -23,7 +23,7 @@ class Handler:
         self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - not whether it can be called, but how
         )
-        self._function = function
+        self.function = function
         self._names = frozenset(self.parameters.names) if self.parameters is not None else frozenset()
         self._takes_task = self.parameters is not None and self.parameters.takes_task
         self._is_plain = self.parameters is None or not self.parameters.positional
@@ -35,11 +35,11 @@ class Handler:
             AgentError: an argument is missing.
         """
         if self._takes_task:
-            return self._function(task, artifacts)
+            return self.function(task, artifacts)
         if self.parameters is None or (self._is_plain and task.inputs.keys() == self._names):
-            return self._function(**task.inputs)
+            return self.function(**task.inputs)
         by_position, by_name = self.parameters.bind(self.name, task.inputs)
-        return self._function(*by_position, **by_name)
+        return self.function(*by_position, **by_name)
 
     def answer(self, task: TaskNode, artifacts: list[Artifact]) -> list[Artifact] | Awaitable[object]:
         """The artifacts that the function makes; where it turns out to be async after all, what to await."""

@@ -4,25 +4,42 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias
 
-from binex.adapters.base import AgentAdapter
+from binex.adapters.base import AgentAdapter, HoldsResources
 from binex.errors import InputError, suggest
 from binex.models.limits import Limits
+from binex.models.settings import ProjectSettings
 
-AdapterFactory: TypeAlias = Callable[[Limits], AgentAdapter]
+AdapterFactory: TypeAlias = Callable[[Limits, ProjectSettings], AgentAdapter]
 
 GROUP = "binex.adapters"
 """The entry point group: a package names a scheme and a callable without arguments that makes the adapter."""
 
-_PLANNED = ("llm", "a2a", "human")
 
-
-def _local(limits: Limits) -> AgentAdapter:
+def _local(limits: Limits, _: ProjectSettings) -> AgentAdapter:
     from binex.adapters.local import LocalAdapter
 
     return LocalAdapter(workers=limits.workers)
 
 
-_BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local}
+def _llm(limits: Limits, project: ProjectSettings) -> AgentAdapter:
+    from binex.adapters.llm.adapter import LlmAdapter
+
+    return LlmAdapter(limits)
+
+
+def _a2a(limits: Limits, _: ProjectSettings) -> AgentAdapter:
+    from binex.adapters.a2a.adapter import A2AAdapter
+
+    return A2AAdapter(limits)
+
+
+def _human(_limits: Limits, _: ProjectSettings) -> AgentAdapter:
+    from binex.adapters.human import HumanAdapter
+
+    return HumanAdapter()
+
+
+_BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local, "llm": _llm, "a2a": _a2a, "human": _human}
 
 
 class Registry:
@@ -31,8 +48,15 @@ class Registry:
     Built-in schemes win over *given* ones only by being refused: nobody may take their place.
     """
 
-    def __init__(self, given: Mapping[str, AgentAdapter] | None = None, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        given: Mapping[str, AgentAdapter] | None = None,
+        *,
+        limits: Limits | None = None,
+        project: ProjectSettings | None = None,
+    ) -> None:
         self._limits = limits or Limits()
+        self._project = project or ProjectSettings()
         self._adapters: dict[str, AgentAdapter] = dict(given or {})
         taken = sorted(set(self._adapters) & set(_BUILT_IN))
         if taken:
@@ -54,13 +78,17 @@ class Registry:
             self._adapters[scheme] = self._make(scheme)
         return self._adapters[scheme]
 
+    async def close(self) -> None:
+        """Let every adapter that was made give back what it holds."""
+        for adapter in self._adapters.values():
+            if isinstance(adapter, HoldsResources):
+                await adapter.close()
+
     def _make(self, scheme: str) -> AgentAdapter:
         if scheme in _BUILT_IN:
-            return _BUILT_IN[scheme](self._limits)
+            return _BUILT_IN[scheme](self._limits, self._project)
         plugin = self._find_plugins().get(scheme)
         if plugin is None:
-            if scheme in _PLANNED:
-                raise InputError(f"agents '{scheme}://' are not supported yet", fix=f"{self._known()}")
             raise InputError(f"no adapter for '{scheme:.40}://'", fix=self._known(scheme))
         try:
             adapter = plugin.load()()
@@ -78,5 +106,5 @@ class Registry:
             self._plugins = {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
         return self._plugins
 
-    def _known(self, wrong: str = "") -> str:
+    def _known(self, wrong: str) -> str:
         return suggest(wrong, {*_BUILT_IN, *self._adapters, *self._find_plugins()}, "schemes")

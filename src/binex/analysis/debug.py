@@ -127,6 +127,12 @@ def next_steps(run: Run, damage: Sequence[Damage] = ()) -> list[Step]:
             steps.append(Step(command=f"cancel {run.id}", purpose="stops it"))
         case RunStatus.INTERRUPTED:
             steps.append(Step(command=f"resume {run.id}", purpose="goes on where it stopped"))
+        case RunStatus.WAITING:
+            steps.append(Step(command=f"answer {run.id}", purpose="answers what it waits for"))
+            steps.append(Step(command=f"resume {run.id}", purpose="goes on once that is answered"))
+        case RunStatus.OVER_BUDGET:
+            steps.append(Step(command=f"cost {run.id}", purpose="shows what was spent on what"))
+            steps.append(Step(command=f"resume {run.id} --budget USD", purpose="goes on with a larger budget"))
         case RunStatus.FAILED:
             steps.append(Step(command=f"resume {run.id} --retry-failed", purpose="tries what failed again"))
         case RunStatus.COMPLETED:

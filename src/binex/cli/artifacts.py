@@ -54,7 +54,7 @@ def show_command(which: tuple[str, ...], file: Path | None, as_json: bool, direc
     from binex.analysis.artifacts import get_artifact
     from binex.analysis.find import find_artifact, find_run
     from binex.cli.reading import read
-    from binex.cli.render.results import content_text
+    from binex.cli.render.text import content_text
     from binex.cli.streams import write_result
     from binex.errors import InputError
     from binex.models.task import Artifact

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol, Self, TextIO
 
+from binex.cli.asking import TerminalAsker, is_somebody_there
 from binex.cli.limits import read_limits
 from binex.cli.loop import CommandLoop
 from binex.cli.main import report
@@ -20,11 +21,14 @@ from binex.cli.printing import json_of
 from binex.cli.render.look import Look
 from binex.cli.render.progress import PlainProgress, Silence
 from binex.cli.render.results import ending, results
+from binex.cli.render.stream import SpokenLines
 from binex.cli.streams import results_apart, write_note, write_result
 from binex.errors import BinexError
 from binex.models.event import Event, RunStarted
 from binex.models.limits import Limits
 from binex.models.run import Durability, RunStatus, RunSummary
+from binex.runtime.assembly import People
+from binex.runtime.desk import Patience
 from binex.runtime.session import Session, open_session
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,6 +50,10 @@ class Progress(Protocol):
 
     def say(self, message: str) -> None: ...
 
+    def pause(self) -> AbstractContextManager[None]:
+        """Write nothing in the block: somebody is being asked something."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -56,6 +64,9 @@ class Execution:
     limits: Limits = field(default_factory=Limits)
     is_quiet: bool = False
     as_json: bool = False
+    is_streamed: bool = False
+    waits: bool | None = None
+    """Whether to wait for people however long it takes; None leaves that to the deadlines of their questions."""
     end: Callable[[RunSummary, Look, Path | None], str] = ending
     """Says how it went."""
 
@@ -76,6 +87,8 @@ class Execution:
             limits=read_limits(options.limits),
             is_quiet=options.is_quiet,
             as_json=options.as_json,
+            is_streamed=options.is_streamed,
+            waits=options.waits,
             end=end,
         )
 
@@ -107,6 +120,7 @@ class Execution:
                 durability=self.durability,
                 limits=self.limits,
                 listeners=(progress, stop.note_start),
+                people=self._people(progress),
             ) as session:
                 doing = asyncio.ensure_future(work(session))
                 stop.listen(doing, session.interrupt, progress.say)
@@ -117,15 +131,22 @@ class Execution:
                         raise
                     return None  # told to stop before the run began
 
+    def _people(self, progress: Progress) -> People:
+        if self.waits is False:
+            return People(patience=Patience.NONE)
+        asker = TerminalAsker(progress.pause, self.directory) if is_somebody_there() else None
+        return People(asker, Patience.ENDLESS if self.waits else Patience.DEADLINE)
+
     def _progress(self) -> AbstractContextManager[Progress]:
         if self.is_quiet:
-            return nullcontext(Silence(write_note))
+            return nullcontext(Silence(write_note, self.directory))
         look = Look.of(sys.stderr)
+        spoken = SpokenLines() if self.is_streamed else None
         if not look.is_terminal or os.environ.get("TERM") == "dumb":
-            return nullcontext(PlainProgress(write_note, look))
+            return nullcontext(PlainProgress(write_note, look, spoken, self.directory))
         from binex.cli.render.live import live_progress
 
-        return live_progress(look)
+        return live_progress(look, spoken, self.directory)
 
     def _name_folder(self, error: Exception) -> None:
         """Let the command that an error ends with name the folder, as it would have to be typed here."""

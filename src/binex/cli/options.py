@@ -35,16 +35,17 @@ class ExecutionOptions:
     limits: tuple[str, ...]
     is_quiet: bool
     as_json: bool
+    is_streamed: bool
+    waits: bool | None
 
 
 def execution_options(command: Callable[..., int]) -> Callable[..., int]:
     """Give *command* the options of everything that executes a run, as one argument ``options``."""
 
     @functools.wraps(command)
-    def collected(
-        *, directory: Path | None, durability: str, limits: tuple[str, ...], is_quiet: bool, as_json: bool, **own: Any
-    ) -> int:
-        return command(options=ExecutionOptions(directory, durability, limits, is_quiet, as_json), **own)
+    def collected(**given: Any) -> int:
+        said = {name: given.pop(name) for name in ExecutionOptions.__dataclass_fields__}
+        return command(options=ExecutionOptions(**said), **given)
 
     for option in (
         directory_option,
@@ -57,6 +58,13 @@ def execution_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A limit, as in output_bytes=20MiB."
         ),
+        click.option(
+            "--wait/--no-wait",
+            "waits",
+            default=None,
+            help="Wait for people without end, or not at all. Default: as long as a question has a deadline.",
+        ),
+        click.option("--stream", "is_streamed", is_flag=True, help="Show what models say while they say it."),
         click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only the result, or why there is none."),
         json_option,
     ):

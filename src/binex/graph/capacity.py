@@ -1,17 +1,25 @@
 """How many tasks may run at a time: one limit for all, or one for each provider or scheme."""
 
+import sys
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 DEFAULT_CONCURRENCY = 8
+_PEOPLE: Final = "human"
 
 
 class Capacity:
-    """Counts what runs against ``concurrency``; a bucket is the limit that an agent falls under."""
+    """Counts what runs against ``concurrency``; a bucket is the limit that an agent falls under.
+
+    People have no limit unless ``concurrency`` names one: a task that waits for somebody is no work for the machine.
+    """
 
     def __init__(self, concurrency: int | Mapping[str, int] | None) -> None:
         limits = dict(concurrency) if isinstance(concurrency, Mapping) else {"default": concurrency}
         self._limits = {bucket: limit or DEFAULT_CONCURRENCY for bucket, limit in limits.items()}
         self._limits.setdefault("default", DEFAULT_CONCURRENCY)
+        self._given = frozenset(self._limits)
+        self._limits.setdefault(_PEOPLE, sys.maxsize)
         self._running = dict.fromkeys(self._limits, 0)
 
     @property
@@ -23,7 +31,9 @@ class Capacity:
         """The bucket of an agent's URI: its provider's, else its scheme's, else the default."""
         scheme, _, rest = agent.partition("://")
         provider = rest.partition("/")[0]
-        return next((name for name in (provider, scheme) if name in self._limits), "default")
+        if scheme == _PEOPLE:
+            return _PEOPLE
+        return next((name for name in (provider, scheme) if name in self._given), "default")
 
     def has_room(self, bucket: str) -> bool:
         """Whether one more may run."""

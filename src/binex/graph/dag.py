@@ -1,7 +1,7 @@
 """The workflow as a graph: every reference bound, every dependency known, proven free of cycles."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Final, TypeVar
 
@@ -18,6 +18,9 @@ Path = tuple[str | int, ...]
 
 MAX_FAULTS: Final = 100
 """Binding stops after so many faults: each looks for the nearest name, and nobody reads more."""
+MCP_SCHEME: Final = "mcp://"
+_IMPLIED_OUTPUTS: Final = {"human://approve": ("feedback",)}
+"""What an agent makes besides the outputs that its node declares."""
 _MAX_CYCLES: Final = 10
 _SHOWN_OF_CYCLE: Final = 12
 
@@ -32,11 +35,18 @@ class PlannedNode:
     inputs: Template | None
     config: Template
     system_prompt: Template | None
+    messages: Template | None
+    mcp_servers: Template
     when: Condition | None
     foreach: Reference | None
     deadline_ms: int | None
     retry_policy: RetryPolicy
     references: tuple[Reference, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What its agent makes: the outputs that it declares, and those that the agent makes anyway."""
+        return (*self.spec.outputs, *_implied_outputs(self.spec))
 
     @property
     def has_conditional_items(self) -> bool:
@@ -63,9 +73,10 @@ class DAG:
         """
         faults: list[FieldFault] = []
         outputs = {node_id: node.outputs for node_id, node in spec.nodes.items()}
+        implied = {node_id: made for node_id, node in spec.nodes.items() if (made := _implied_outputs(node))}
         nodes: dict[str, PlannedNode] = {}
         for node_id in spec.nodes:
-            nodes[node_id] = _Binder(spec, node_id, outputs, faults).bind()
+            nodes[node_id] = _Binder(spec, node_id, outputs, implied, faults).bind()
             if len(faults) >= MAX_FAULTS:
                 break
         faults += _find_cycles(nodes)
@@ -113,7 +124,12 @@ class _Binder:
     """Binds one node; every fault goes to one list, so that all of them are reported."""
 
     def __init__(
-        self, spec: WorkflowSpec, node_id: str, outputs: Mapping[str, tuple[str, ...]], faults: list[FieldFault]
+        self,
+        spec: WorkflowSpec,
+        node_id: str,
+        outputs: Mapping[str, tuple[str, ...]],
+        implied: Mapping[str, tuple[str, ...]],
+        faults: list[FieldFault],
     ) -> None:
         self._workflow = spec
         self._id = node_id
@@ -123,6 +139,7 @@ class _Binder:
             outputs,
             frozenset(spec.inputs) if spec.inputs else None,
             in_foreach=self._node.foreach is not None,
+            implied=implied,
         )
 
     def bind(self) -> PlannedNode:
@@ -134,10 +151,13 @@ class _Binder:
         inputs = None if node.inputs is None else self._template(("inputs",), dict(node.inputs))
         config = self._template(("config",), dict(node.config)) or Template({}, self._names)
         system_prompt = None if prompt is None else self._template(("system_prompt",), prompt)
+        said = self._workflow.messages_of(self._id)
+        messages = None if said is None else self._template(("messages",), said)
+        servers = self._bind_servers()
         references = (
             *((foreach,) if foreach else ()),
             *(when.references if when else ()),
-            *(ref for template in (inputs, config, system_prompt) if template for ref in template.references),
+            *(ref for template in (inputs, config, system_prompt, messages, servers) if template for ref in template.references),
         )
         named = [upstream for upstream in node.depends_on if upstream in self._workflow.nodes]
         referred = [reference.name for reference in references if reference.source is Source.NODE]
@@ -148,6 +168,8 @@ class _Binder:
             inputs=inputs,
             config=config,
             system_prompt=system_prompt,
+            messages=messages,
+            mcp_servers=servers,
             when=when,
             foreach=foreach,
             deadline_ms=self._workflow.deadline_ms_of(self._id),
@@ -187,6 +209,22 @@ class _Binder:
                     self._fault(path, f"node '{self._id}': {error.message}", error.fix)
             return None
 
+    def _bind_servers(self) -> Template:
+        """The MCP servers whose tools the node may use, as JSON; only those, so that it needs no secret of others."""
+        used = {uri.removeprefix(MCP_SCHEME).partition("/")[0] for uri in self._node.tools if uri.startswith(MCP_SCHEME)}
+        servers: dict[str, JsonValue] = {
+            name: server.model_dump(mode="json", exclude_defaults=True)
+            for name, server in self._workflow.mcp_servers.items()
+            if name in used
+        }
+        names = Names({}, self._names.variables)
+        try:
+            return Template(servers, names)
+        except ExpressionError as error:
+            fix = "use ${user.*}, ${env.*} or ${secret.*}: a server is there before any node has run"
+            self._faults.append(FieldFault(("mcp_servers",), f"mcp_servers: {error.message}", fix))
+            return Template({}, names)
+
     def _bind_foreach(self) -> Reference | None:
         node, names = self._node, self._names
         if node.foreach is None:
@@ -200,7 +238,7 @@ class _Binder:
                     )
             return None
         text = node.foreach.strip()
-        outside = Names(names.outputs, names.variables)
+        outside = replace(names, in_foreach=False)
         if text.startswith("${") and text.endswith("}"):
             return self._try(("foreach",), lambda: outside.bind(text[2:-1].strip()))
         if len(names.outputs.get(text, ())) == 1:
@@ -238,6 +276,10 @@ class _Binder:
                     ("outputs", index), f"node '{self._id}' names the output '{output}' twice", "remove one of them"
                 )
             seen.add(output)
+
+
+def _implied_outputs(node: NodeSpec) -> tuple[str, ...]:
+    return tuple(output for output in _IMPLIED_OUTPUTS.get(node.agent, ()) if output not in node.outputs)
 
 
 def _find_cycles(nodes: Mapping[str, PlannedNode]) -> list[FieldFault]:

@@ -63,11 +63,15 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What references may name: nodes with their outputs, and variables where the workflow declares them."""
+    """What references may name: nodes with their outputs, and variables where the workflow declares them.
+
+    A node alone means its only output; those that are *implied*, since its agent makes them anyway, must be named.
+    """
 
     outputs: Mapping[str, tuple[str, ...]]
     variables: frozenset[str] | None = None
     in_foreach: bool = False
+    implied: Mapping[str, tuple[str, ...]] | None = None
 
     def bind(self, body: str) -> Reference:
         """The reference that ``${body}`` means.
@@ -121,7 +125,8 @@ class Names:
 
     def _bind_output(self, text: str, node: str, parts: list[str]) -> Reference:
         outputs = self.outputs[node]
-        output, fields = _longest(parts, outputs)
+        named = (*outputs, *(self.implied or {}).get(node, ()))
+        output, fields = _longest(parts, named)
         if output:
             return Reference(text, Source.NODE, node, output, tuple(fields))
         if not parts and len(outputs) == 1:
@@ -129,7 +134,7 @@ class Names:
         wanted = parts[0] if parts else ""
         raise ExpressionError(
             f"{text}: node '{node}' has no output '{wanted}'" if parts else f"{text} names no output of '{node}'",
-            fix=suggest(wanted, outputs, f"outputs of '{node}'"),
+            fix=suggest(wanted, named, f"outputs of '{node}'"),
         )
 
 

@@ -13,6 +13,9 @@ from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Lookup, Reference, Source, as_text, follow
 from binex.models.names import item_path
 from binex.models.task import Artifact, TaskNode
+from binex.models.workflow import McpServer, Repair
+
+_DEFAULT_REPAIR = Repair()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,14 @@ class Scope:
         inputs = self._default_inputs(node, item) if node.inputs is None else node.inputs.fill(lookup)
         config = node.config.fill(lookup)
         prompt = node.system_prompt.fill(lookup) if node.system_prompt else None
+        servers = cast(dict[str, JsonValue], node.mcp_servers.fill(lookup))
         return TaskNode(
             run_id=self._context.run_id,
             path=path,
             node_id=node.id,
             agent=node.spec.agent,
             inputs=cast(dict[str, JsonValue], inputs),
-            outputs=node.spec.outputs,
+            outputs=node.outputs,
             config=cast(dict[str, JsonValue], config),
             system_prompt=None if prompt is None else as_text(prompt),
             attempt=self._context.attempts.get(path, 0) + 1,
@@ -117,6 +121,12 @@ class Scope:
             folder=self._context.folder,
             idempotency_key=_key(self._context.run_id, path, given),
             input_artifacts=tuple(artifact.id for artifact in given),
+            messages=_as_messages(node.messages.fill(lookup)) if node.messages else None,
+            output_schema=node.spec.output_schema,
+            tools=node.spec.tools,
+            mcp_servers={name: McpServer.model_validate(server) for name, server in servers.items()},
+            fallbacks=node.spec.fallbacks,
+            repair=node.spec.repair or _DEFAULT_REPAIR,
         )
 
     def _default_inputs(self, node: PlannedNode, item: Item | None) -> dict[str, JsonValue]:
@@ -132,6 +142,12 @@ class Scope:
         """The content of one output; null where the node was skipped."""
         made = self._artifacts.get(node_id, ())
         return next((artifact.content for artifact in made if artifact.output == output), None)
+
+
+def _as_messages(filled: JsonValue) -> list[dict[str, JsonValue]]:
+    """A conversation, every message of which is text."""
+    said = cast(list[dict[str, JsonValue]], filled)
+    return [{**message, "content": as_text(message["content"])} for message in said]
 
 
 def _get(values: Mapping[str, JsonValue] | Mapping[str, str], reference: Reference, fix: str) -> JsonValue:

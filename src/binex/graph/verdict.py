@@ -60,7 +60,7 @@ def joined(run_id: str, fan_out: FanOut, attempt: int) -> Outcome:
             message=f"{len(failures)} of {len(outcomes)} items failed; {first.path}: {reason}",
         )
         return _ended(run_id, node, node.id, attempt, info)
-    artifacts = tuple(_joined_output(run_id, node, outcomes, output, attempt) for output in node.spec.outputs)
+    artifacts = tuple(_joined_output(run_id, node, outcomes, output, attempt) for output in node.outputs)
     return _ended(run_id, node, node.id, attempt, None, artifacts)
 
 

@@ -5,6 +5,7 @@ from binex.loader.literal_keys import find_literal_keys, redact_source
 from binex.loader.loader import Bound, bind_source, bind_workflow, load_source, load_workflow, parse_workflow
 from binex.loader.places import locate_faults
 from binex.loader.schema import workflow_schema
+from binex.loader.settings import load_settings
 from binex.loader.variables import missing_environment, parse_assignments, resolve_environment, resolve_variables
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "bind_source",
     "bind_workflow",
     "find_literal_keys",
+    "load_settings",
     "load_source",
     "load_workflow",
     "locate_faults",

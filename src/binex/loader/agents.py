@@ -1,6 +1,7 @@
 """How the nodes of a workflow use their agents, and what reading alone tells about it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from binex.graph.dag import DAG
 from binex.models.workflow import Isolation, NodeSpec, WorkflowSpec
 
 _FIELDS_OF_USE: Final = ("agent", "inputs", "outputs", "config", "isolation")
+_FOR_MODELS: Final = ("tools", "fallbacks", "repair", "messages")
+_WITHOUT_MODEL: Final = frozenset({"local", "a2a", "human"})
 
 
 def node_uses(spec: WorkflowSpec, dag: DAG) -> dict[str, NodeUse]:
@@ -45,10 +48,42 @@ class AgentCheck:
             if isinstance(checker, InputError):
                 yield FieldFault(path, f"node '{node_id}': {checker.message}", checker.fix)
                 continue
+            yield from self._faults_of_helpers(spec, node_id, node, folder)
             names = self._names(node_id, node, dag, doubtful)
             if names is not None and checker is not None:
                 for fault in checker.check(_use(node_id, node, names, folder)):
                     yield FieldFault(("nodes", node_id, *fault.path), fault.message, fault.fix, fault.at_key)
+
+    def _faults_of_helpers(
+        self, spec: WorkflowSpec, node_id: str, node: NodeSpec, folder: Path | None
+    ) -> Iterator[FieldFault]:
+        """What is wrong with the tools and the other models that a model is given."""
+        path = ("nodes", node_id)
+        if node.agent.partition("://")[0] in _WITHOUT_MODEL:
+            for field in _FOR_MODELS:
+                if field in node.model_fields_set:
+                    message = f"'{field}' in node '{node_id}' is for models, and its agent is {node.agent:.80}"
+                    yield FieldFault((*path, field), message, "remove it", at_key=True)
+            return
+        others: list[tuple[tuple[str | int, ...], str]] = [
+            (("fallbacks", index), agent) for index, agent in enumerate(node.fallbacks)
+        ]
+        if node.repair is not None and node.repair.escalate is not None:
+            others.append((("repair", "escalate"), node.repair.escalate))
+        for place, agent in others:
+            checker = self._checker_of(agent)
+            if isinstance(checker, InputError):
+                yield FieldFault((*path, *place), f"node '{node_id}': {checker.message}", checker.fix)
+            elif checker is not None:
+                use = replace(_use(node_id, node, ("input",), folder), agent=agent)
+                faults = [fault for fault in checker.check(use) if fault.path == ("agent",)]
+                yield from (FieldFault((*path, *place), fault.message, fault.fix) for fault in faults)
+        if node.tools:
+            from binex.adapters.tools.toolbox import check_tools
+
+            for fault in check_tools(node.tools, spec.mcp_servers, folder):
+                start = () if fault.path[:1] == ("mcp_servers",) else path
+                yield FieldFault((*start, *fault.path), fault.message, fault.fix, fault.at_key)
 
     def _checker_of(self, agent: str) -> ChecksNodes | InputError | None:
         """The adapter, if it can check nodes; or why there is none."""
@@ -88,6 +123,7 @@ def _use(node_id: str, node: NodeSpec, names: tuple[str, ...], folder: Path | No
         outputs=node.outputs,
         is_isolated=node.isolation is Isolation.PROCESS,
         are_inputs_implied=node.inputs is None,
+        has_instructions=node.system_prompt is not None or bool(node.messages),
     )
 
 

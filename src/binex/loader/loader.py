@@ -10,7 +10,7 @@ Every stage goes on with what the one before it could save, and holds its tongue
 a fault that is already known. Loading runs nothing of the user's and connects to nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -190,27 +190,32 @@ class _Loading:
         prompts: dict[str, str] = {}
         refused: dict[str, InputError] = {}
         faults = []
-        for node_id, node in spec.nodes.items():
-            name = node.system_prompt
-            if name is None or not name.startswith(PROMPT_SCHEME):
-                continue
+        for path, name in _prompt_names(spec):
             if name not in prompts and name not in refused:
                 try:
                     prompts[name] = self._read_prompt(name)
                 except InputError as error:
                     refused[name] = error
             if name in refused:
-                message = f"node '{node_id}': {refused[name].message}"
-                faults.append(FieldFault(("nodes", node_id, "system_prompt"), message, refused[name].fix))
+                message = f"node '{path[1]}': {refused[name].message}"
+                faults.append(FieldFault(path, message, refused[name].fix))
         return prompts, faults
+
+
+def _prompt_names(spec: WorkflowSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text that is read from a file: its path, and how the workflow names the file."""
+    for node_id, node in spec.nodes.items():
+        if node.system_prompt is not None and node.system_prompt.startswith(PROMPT_SCHEME):
+            yield ("nodes", node_id, "system_prompt"), node.system_prompt
+        for index, said in enumerate(node.messages or ()):
+            if said.content.startswith(PROMPT_SCHEME):
+                yield ("nodes", node_id, "messages", index, "content"), said.content
 
 
 def _naming_prompt(fault: FieldFault, spec: WorkflowSpec) -> FieldFault:
     """A fault in a prompt file says so; its place is where the workflow names the file."""
-    if fault.path[2:] != ("system_prompt",):
-        return fault
-    prompt = spec.nodes[str(fault.path[1])].system_prompt or ""
-    if not prompt.startswith(PROMPT_SCHEME):
+    prompt = dict(_prompt_names(spec)).get(fault.path)
+    if prompt is None:
         return fault
     return FieldFault(fault.path, f"{fault.message} (in {prompt.removeprefix(PROMPT_SCHEME)})", fault.fix)
 

@@ -78,7 +78,12 @@ def _tidy(part: Schema) -> None:
         field.pop("title", None)  # the field's own name once more, in other letters
 
 
+def _improve_budget(fields: dict[str, Schema]) -> None:
+    fields["budget"]["anyOf"].append({"type": "number", "minimum": 0})
+
+
 def _improve_workflow(fields: dict[str, Schema]) -> None:
+    _improve_budget(fields)
     fields["version"]["maximum"] = FORMAT_VERSION
     (inputs,) = fields["inputs"]["patternProperties"].items()
     fields["inputs"]["patternProperties"] = {inputs[0]: {"anyOf": [inputs[1], {"type": "null"}]}}
@@ -89,11 +94,13 @@ def _improve_workflow(fields: dict[str, Schema]) -> None:
 
 
 def _improve_node(fields: dict[str, Schema]) -> None:
-    for name in ("depends_on", "outputs"):
+    for name in ("depends_on", "outputs", "tools", "fallbacks"):
         several = fields[name]
         shared: Schema = {key: several.pop(key) for key in ("description", "default") if key in several}
         fields[name] = {**shared, "anyOf": [several, several["items"]]}
-    fields["agent"] |= {"pattern": r"^[^:/\s]+://", "examples": ["local://module.function", "local://echo"]}
+    _improve_budget(fields)
+    examples = ["local://module.function", "llm://openai/gpt-4o-mini", "a2a://localhost:8001", "human://approve"]
+    fields["agent"] |= {"pattern": r"^[^:/\s]+://", "examples": examples}
     fields["inputs"]["examples"] = [{"topic": "${user.topic}", "plan": "${plan.output}"}]
     fields["when"]["examples"] = ["${review.verdict} == approved"]
     fields["foreach"] |= {

@@ -5,7 +5,8 @@ outputs, so that the rest of the workflow can still be checked against it.
 
 What is read more kindly than the models say:
 
-- one name instead of a list of names: ``depends_on: plan``, ``outputs: report``;
+- one name instead of a list of names: ``depends_on: plan``, ``outputs: report``, ``tools: python://web.search``;
+- a number instead of a budget: ``budget: 0.50`` is ``budget: {max_cost: 0.50}``;
 - an input that is only named: ``topic:`` is ``topic: {}``.
 """
 
@@ -92,7 +93,7 @@ def read_shape(value: Mapping[str, object], name: str) -> Shape:
 def _read_workflow(
     value: Mapping[str, object], name: str, nodes: dict[str, NodeSpec], shape: Shape
 ) -> WorkflowSpec | None:
-    top = {"name": name, **value}
+    top = _with_budget({"name": name, **value})
     inputs = top.get("inputs")
     if isinstance(inputs, dict):
         top["inputs"] = inputs = {key: {} if item is None else item for key, item in inputs.items()}
@@ -131,9 +132,10 @@ def _read_nodes(value: Mapping[str, object], shape: Shape) -> dict[str, NodeSpec
 
 
 def _read_node(node_id: str, node: dict[str, object], workflow: Mapping[str, object], shape: Shape) -> NodeSpec:
-    for key in ("depends_on", "outputs"):
+    for key in ("depends_on", "outputs", "tools", "fallbacks"):
         if isinstance(node.get(key), str):
             node = {**node, key: [node[key]]}
+    node = _with_budget(node)
     try:
         return NodeSpec.model_validate(node)
     except ValidationError as error:
@@ -146,6 +148,12 @@ def _read_node(node_id: str, node: dict[str, object], workflow: Mapping[str, obj
     if "foreach" in bad:  # ${item} means something in this node, and nothing is known of it
         shape.unusable.add(("nodes", node_id))
     return NodeSpec.model_validate(usable)
+
+
+def _with_budget(value: Mapping[str, object]) -> dict[str, object]:
+    budget = value.get("budget")
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    return {**value, "budget": {"max_cost": budget}} if is_number else dict(value)
 
 
 def _take(

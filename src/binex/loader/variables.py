@@ -238,6 +238,8 @@ def _path_to(node: PlannedNode, reference: Reference) -> tuple[str | int, ...]:
         "inputs": node.spec.inputs,
         "config": node.spec.config,
         "system_prompt": node.spec.system_prompt,
+        "messages": [said.model_dump() for said in node.spec.messages or ()],
+        "tools": list(node.spec.tools),
     }
     for name, value in fields.items():
         found = _search(value, wanted)

@@ -2,21 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from binex.errors import FieldFault, suggest
 from binex.loader.yaml_text import shown
-from binex.models.workflow import Defaults, InputSpec, NodeSpec, RetryPolicy, WorkflowSpec
+from binex.models.workflow import NodeSpec, WorkflowSpec
 
 Path = tuple[str | int, ...]
 
-PLANNED_OF_WORKFLOW: Final = frozenset({"budget", "mcp_servers", "webhook", "schedule", "workspace"})
+PLANNED_OF_WORKFLOW: Final = frozenset({"webhook", "schedule", "workspace"})
 PLANNED_OF_NODE: Final = frozenset({
-    "assertions", "back_edge", "budget", "cache", "cost", "fallbacks", "heartbeat_timeout_ms", "item_key",
-    "output_schema", "pattern", "repair", "routing", "tools", "workspace",
+    "assertions", "back_edge", "cache", "cost", "heartbeat_timeout_ms", "item_key", "pattern", "routing", "workspace",
 })  # fmt: skip
 """Fields of the published format that are not built yet. One that a model knows is not asked for here."""
 
@@ -96,7 +95,7 @@ def _complaint(  # noqa: PLR0911 - one case a kind of fault
     match kind:
         case "string_type":
             return f"must be text, not {kind_of(found)}", _as_text_fix(found)
-        case "enum":
+        case "enum" | "literal_error":
             choices = _QUOTED.findall(str(ctx.get("expected", "")))
             return f"cannot be {shown(str(found))}", suggest(str(found), choices, "choices")
         case "string_pattern_mismatch":
@@ -104,12 +103,16 @@ def _complaint(  # noqa: PLR0911 - one case a kind of fault
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {ctx['ge']:,}" if "ge" in ctx else f"at most {ctx['le']:,}"
             return f"must be {bound}, not {found}", f"write a number of {bound}"
+        case "float_type" | "float_parsing" | "finite_number":
+            return f"must be a number, not {kind_of(found)}", _as_number_fix(name, found)
         case "int_type" | "int_parsing" | "int_from_float":
             return f"must be a whole number, not {kind_of(found)}", _as_number_fix(name, found)
         case "bool_type" | "bool_parsing":
             return f"must be true or false, not {kind_of(found)}", "write true or false"
         case "tuple_type" | "list_type":
             return f"must be a list, not {kind_of(found)}", f"write '{name}: [a, b]'"
+        case "dict_type" | "model_type" if name == "budget":
+            return f"must be a number of US dollars, or a map, not {kind_of(found)}", "write 'budget: 0.50'"
         case "dict_type" | "model_type":
             return f"must be a map of names to values, not {kind_of(found)}", f"write '{name}: {{name: value}}'"
         case "too_short":
@@ -145,13 +148,19 @@ def _unknown_key(full: Path, start: Path, path: Path, planned: frozenset[str]) -
 
 
 def _known_keys(start: Path, path: Path) -> frozenset[str]:
-    if path[-2:-1] == ("retry_policy",):
-        model: Any = RetryPolicy
-    elif start:
-        model = NodeSpec
-    else:
-        model = {"inputs": InputSpec, "defaults": Defaults}.get(str(path[0]) if len(path) > 1 else "", WorkflowSpec)
+    """The keys of the map in which the last step of *path* stands."""
+    model: type[BaseModel] = NodeSpec if start else WorkflowSpec
+    for step in path[:-1]:
+        if step in model.model_fields:
+            model = _model_in(model.model_fields[str(step)].annotation) or model
     return frozenset(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model that an annotation speaks of, as in ``dict[Name, InputSpec] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
 
 def _concurrency(found: object) -> Iterator[FieldFault]:

@@ -9,6 +9,7 @@ from binex.models.base import Model
 from binex.models.call import Spend
 from binex.models.question import Question
 from binex.models.task import ErrorInfo, TaskStatus
+from binex.models.workflow import Budget
 
 
 class RunStatus(StrEnum):
@@ -76,6 +77,8 @@ class Run(Model):
     """How many tasks ended in which way; items of a foreach count each, beside their node."""
     error: str | None = None
     """What ended the run itself, where it was not a task."""
+    budget: Budget | None = None
+    """What they may cost, as the workflow says or as was said when the run was started or resumed."""
     spend: Spend = Field(default_factory=Spend)
     """What all its calls of models cost together, over all its sessions."""
 

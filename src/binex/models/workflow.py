@@ -233,6 +233,14 @@ class WorkflowSpec(Model):
             return self._source.prompts.get(prompt, prompt)
         return prompt
 
+    def messages_of(self, node_id: str) -> list[JsonValue] | None:
+        """The conversation of a node, texts read from their files where it names them; references still in it."""
+        messages = self.nodes[node_id].messages
+        if messages is None:
+            return None
+        prompts = self._source.prompts if self._source is not None else {}
+        return [{"role": said.role, "content": prompts.get(said.content, said.content)} for said in messages]
+
     def deadline_ms_of(self, node_id: str) -> int | None:
         """How long one attempt of a node may take, in milliseconds."""
         own = self.nodes[node_id].deadline_ms

@@ -2,9 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
-from binex.errors import AgentError, BadOutputError
+from pydantic import JsonValue
+
+from binex.errors import AgentError, BadOutputError, SchemaError
 from binex.graph.scheduler import Work
+from binex.models.call import Spend
 from binex.models.task import Artifact, ErrorInfo, ErrorKind, ExecutionRecord, Outcome, TaskNode, TaskStatus, now
 from binex.runtime.failure import describe
 
@@ -24,6 +28,7 @@ class Attempt:
         self._status = TaskStatus.COMPLETED
         self._error: ErrorInfo | None = None
         self._artifacts: tuple[Artifact, ...] = ()
+        self.spend: Spend | None = None
 
     def take(self, answer: object) -> None:
         """Take in what the agent answered or raised."""
@@ -39,15 +44,16 @@ class Attempt:
         else:
             self._fail(BadOutputError(f"the adapter answered with {type(answer).__name__}, not with artifacts"))
 
-    def end_as(self, status: TaskStatus) -> None:
-        """It was ended from outside: at its deadline, or because it was told to stop."""
+    def end_as(self, status: TaskStatus, progress: str = "") -> None:
+        """It was ended from outside: at its deadline, or because it was told to stop. *progress* is how far it came."""
         self._status = status
         if status is TaskStatus.TIMED_OUT:
             self.is_retryable = True
+            answer = f"no complete answer ({progress})" if progress else "no answer"
             self._error = ErrorInfo(
                 kind=ErrorKind.DEADLINE,
                 type="DeadlineExceeded",
-                message=f"no answer in {self.task.deadline_ms:,} ms (deadline_ms)",
+                message=f"{answer} in {self.task.deadline_ms:,} ms (deadline_ms)",
             )
         else:
             self._error = ErrorInfo(kind=ErrorKind.CANCELLED, type="Cancelled", message="stopped before it was done")
@@ -82,7 +88,16 @@ class Attempt:
         if len(made) != len(answer) or made.keys() != set(self.task.outputs):
             found, wanted = ", ".join(made) or "nothing", ", ".join(self.task.outputs)
             raise BadOutputError(f"the agent made {found}; the node declares {wanted}")
-        return tuple(made[output] for output in self.task.outputs)
+        artifacts = tuple(made[output] for output in self.task.outputs)
+        if self.task.output_schema is not None:
+            _check_schema(self.task.output_schema, artifacts)
+        return artifacts
+
+    def note_tries(self, count: int, seconds: float) -> None:
+        """It was the last of several: its error says so."""
+        if self._error is not None:
+            message = f"{self._error.message}; {count} tries in {seconds:,.1f} s"
+            self._error = self._error.model_copy(update={"message": message})
 
     def record(self, *, retry_in_ms: int | None = None) -> ExecutionRecord:
         """How the attempt ended; not final where it will be repeated."""
@@ -104,8 +119,20 @@ class Attempt:
             error=self._error,
             retry_in_ms=retry_in_ms,
             idempotency_key=task.idempotency_key,
+            spend=self.spend,
         )
 
     def outcome(self) -> Outcome:
         """How the task ended, this having been its last attempt."""
         return Outcome(record=self.record(), artifacts=self._artifacts)
+
+
+def _check_schema(schema: dict[str, JsonValue], artifacts: Sequence[Artifact]) -> None:
+    """Raise SchemaError where the output does not fit; of several outputs, the object of all by name."""
+    from binex.models.json_schema import find_misses
+
+    one = len(artifacts) == 1
+    misses = find_misses(schema, artifacts[0].content if one else {made.output: made.content for made in artifacts})
+    if misses:
+        listed = "; ".join(misses[:5])
+        raise SchemaError(f"the output does not fit output_schema: {listed}", fix="change the agent, or the schema")

@@ -3,16 +3,18 @@
 import asyncio
 import random
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from binex.adapters.base import AgentAdapter, LeavesWorkBehind
+from binex.adapters.attempt import AttemptContext, attempting
+from binex.adapters.base import AgentAdapter, KeepsDeadlines, LeavesWorkBehind
 from binex.adapters.registry import Registry
 from binex.errors import AgentError
 from binex.graph.scheduler import Work
+from binex.models.call import Spend
 from binex.models.limits import Limits
 from binex.models.task import Artifact, ExecutionRecord, Outcome, TaskNode, TaskStatus
 from binex.models.workflow import Backoff
@@ -21,6 +23,14 @@ from binex.runtime.attempt import Attempt
 GRACE_S = 2.0
 """How long an agent that was told to stop may take before it is left behind."""
 _MAX_RETRY_AFTER_MS = 300_000
+
+
+class Ended(NamedTuple):
+    """What was found out about an attempt besides its answer."""
+
+    spend: Spend | None = None
+    progress: str = ""
+    """How far the call came that was going on at the end, in words."""
 
 
 class AttemptLog(Protocol):
@@ -34,6 +44,18 @@ class AttemptLog(Protocol):
     def note_retry(self, record: ExecutionRecord) -> None: ...
 
     def notice(self, message: str) -> None: ...
+
+
+class Surroundings(Protocol):
+    """Makes what an attempt finds around it: its recorder, people, money."""
+
+    def enter(self, task: TaskNode) -> AttemptContext:
+        """An attempt at *task* begins."""
+        ...
+
+    def leave(self, context: AttemptContext) -> Ended:
+        """It has ended; nothing of it is recorded from now on."""
+        ...
 
 
 class Dispatcher:
@@ -53,12 +75,14 @@ class Dispatcher:
         self.chance = chance
 
     @asynccontextmanager
-    async def open(self, log: AttemptLog, settled: Callable[[Outcome], None]) -> AsyncIterator["Executions"]:
+    async def open(
+        self, log: AttemptLog, surroundings: Surroundings, settled: Callable[[Outcome], None]
+    ) -> AsyncIterator["Executions"]:
         """Execute tasks until the block ends; what is then still running is stopped.
 
         *settled* is called once for every task that was started, in the loop's own thread.
         """
-        executions = Executions(self, log, settled)
+        executions = Executions(self, log, surroundings, settled)
         try:
             yield executions
         finally:
@@ -68,9 +92,16 @@ class Dispatcher:
 class Executions:
     """The tasks of one run that are being executed."""
 
-    def __init__(self, dispatcher: Dispatcher, log: AttemptLog, settled: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        log: AttemptLog,
+        surroundings: Surroundings,
+        settled: Callable[[Outcome], None],
+    ) -> None:
         self.dispatcher = dispatcher
         self.log = log
+        self.surroundings = surroundings
         self.loop: AbstractEventLoop = asyncio.get_running_loop()
         self.agents: set[asyncio.Task[None]] = set()
         self._settled = settled
@@ -78,6 +109,10 @@ class Executions:
 
     def __len__(self) -> int:
         return len(self._by_path)
+
+    def __iter__(self) -> Iterator[str]:
+        """The paths of the tasks."""
+        return iter(self._by_path)
 
     def start(self, work: Work) -> None:
         """Begin to execute *work*."""
@@ -117,9 +152,12 @@ class _Execution:
         self._executions = executions
         self._adapter = adapter
         self._work = work
-        self._last_attempt = work.task.attempt + work.retry_policy.max_retries
+        self._first_attempt = work.task.attempt
+        self._last_attempt = self._first_attempt + work.retry_policy.max_retries
         self._spare: TaskNode | None = None
+        self._began = 0.0
         self._attempt: Attempt | None = None
+        self._context: AttemptContext | None = None
         self._agent: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._told_to_stop: TaskStatus | None = None
@@ -132,11 +170,13 @@ class _Execution:
         self._told_to_stop = None
         executions, loop = self._executions, self._executions.loop
         attempt = self._attempt = Attempt(task, self._work, executions.dispatcher.limits.output_bytes)
+        self._began = self._began or loop.time()
         executions.log.note_started(task, attempt.started_at)
-        self._agent = loop.create_task(self._execute(attempt))
+        context = self._context = executions.surroundings.enter(task)
+        self._agent = loop.create_task(self._execute(attempt, context))
         executions.agents.add(self._agent)
         self._agent.add_done_callback(partial(self._note_end, attempt))
-        if task.deadline_ms is not None:
+        if task.deadline_ms is not None and not isinstance(self._adapter, KeepsDeadlines):
             self._timer = loop.call_later(task.deadline_ms / 1000, self._tell_to_stop, TaskStatus.TIMED_OUT)
 
     def stop(self) -> None:
@@ -149,10 +189,11 @@ class _Execution:
             attempt.end_as(TaskStatus.CANCELLED)
             self._executions.settle(attempt.outcome())
 
-    async def _execute(self, attempt: Attempt) -> None:
+    async def _execute(self, attempt: Attempt, context: AttemptContext) -> None:
         answer: list[Artifact] | BaseException
         try:
-            answer = await self._adapter.execute(attempt.task, attempt.inputs, self._executions.log.trace_id)
+            with attempting(context):
+                answer = await self._adapter.execute(attempt.task, attempt.inputs, self._executions.log.trace_id)
         except asyncio.CancelledError as error:
             answer = error  # raised by us or by the agent itself: _end() knows
         except Exception as error:  # noqa: BLE001 - the one place: an agent's failure is an outcome
@@ -184,10 +225,13 @@ class _Execution:
     def _end(self, attempt: Attempt, answer: list[Artifact] | BaseException | None) -> None:
         if attempt is not self._attempt:
             return  # it was left behind, and what it says now comes too late
-        self._attempt, self._agent = None, None
+        assert self._context is not None
+        ended = self._executions.surroundings.leave(self._context)
+        attempt.spend = ended.spend
+        self._attempt, self._agent, self._context = None, None, None
         self._cancel_timer()
         if self._told_to_stop is not None:
-            attempt.end_as(self._told_to_stop)
+            attempt.end_as(self._told_to_stop, ended.progress)
             if _abandoned(self._adapter) > self._abandoned_before:
                 self._executions.log.notice(
                     f"{self._work.path} goes on in its thread, which nobody can stop; 'isolation: process' can be"
@@ -196,6 +240,9 @@ class _Execution:
             attempt.take(answer)
         pause_ms = self._pause_ms(attempt) if self._spare is not None else None
         if pause_ms is None or self._spare is None:
+            tries = attempt.task.attempt - self._first_attempt + 1
+            if tries > 1:
+                attempt.note_tries(tries, self._executions.loop.time() - self._began)
             self._executions.settle(attempt.outcome())
             return
         self._executions.log.note_retry(attempt.record(retry_in_ms=pause_ms))
@@ -207,7 +254,7 @@ class _Execution:
         if not attempt.is_retryable:
             return None
         policy = self._work.retry_policy
-        number = attempt.task.attempt - (self._last_attempt - policy.max_retries)
+        number = attempt.task.attempt - self._first_attempt
         factor = 2 ** min(number, 30) if policy.backoff is Backoff.EXPONENTIAL else 1
         pause = min(policy.delay_ms * factor, policy.max_delay_ms) * (1 - self._executions.dispatcher.chance() / 2)
         return round(max(pause, min(attempt.retry_after_ms, _MAX_RETRY_AFTER_MS)))

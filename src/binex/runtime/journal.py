@@ -1,6 +1,7 @@
 """Writes what happened, then tells the listeners. The only place where a run is written."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -10,7 +11,9 @@ from typing import Any, TypeAlias
 
 from binex.errors import BinexError, StoreError
 from binex.graph.fan_out import FanOut
+from binex.models.call import BodyPart, Call, CallKind
 from binex.models.event import (
+    CallRecorded,
     Event,
     FanOutStarted,
     Notice,
@@ -21,6 +24,7 @@ from binex.models.event import (
     TaskStarted,
 )
 from binex.models.names import item_of
+from binex.models.question import Question
 from binex.models.run import Run, RunStatus, RunSummary, TaskFailure
 from binex.models.task import Artifact, ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.stores.execution_store import Lease
@@ -102,8 +106,12 @@ class RunLog:
         self._blocked: dict[str, list[str]] = {}
         self._status: RunStatus | None = None
         self._error: str | None = None
+        self._questions: tuple[Question, ...] = ()
         self._starting: dict[str, tuple[TaskNode, datetime]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._spend = run.spend
         self._writing: set[asyncio.Task[None]] = set()
 
     @property
@@ -151,12 +159,31 @@ class RunLog:
     def note_fan_out(self, fan_out: FanOut) -> None:
         self._tell(FanOutStarted(run_id=self._run.id, task=fan_out.path, item_count=len(fan_out)))
 
+    def take_call(self, call: Call, parts: Sequence[BodyPart]) -> None:
+        """Keep a call; may be called in any thread. A task's record comes after the calls of its attempts."""
+        if threading.get_ident() == self._thread:
+            self._take_call(call, parts)
+        else:
+            self._loop.call_soon_threadsafe(self._take_call, call, parts)
+
+    def _take_call(self, call: Call, parts: Sequence[BodyPart]) -> None:
+        if call.kind is CallKind.MODEL:
+            self._spend = self._spend.plus(call.spend)
+        with suppress(StoreError):  # the store refuses the next record as well, which ends the run
+            self._store.keep_call(call, parts)
+        if self._has_listeners:
+            self._tell(CallRecorded(call=call))
+
+    def tell(self, event: Event) -> None:
+        """Pass on what somebody else has to tell about the run."""
+        self._tell(event)
+
     def notice(self, message: str) -> None:
         self._tell(Notice(run_id=self._run.id, message=message))
 
-    def end_as(self, status: RunStatus, error: str | None = None) -> None:
-        """Decide how the run will have ended; without this its tasks decide."""
-        self._status, self._error = status, error
+    def end_as(self, status: RunStatus, error: str | None = None, *, questions: Sequence[Question] = ()) -> None:
+        """Decide how the run will have ended; without this its tasks decide. *questions* are those left open."""
+        self._status, self._error, self._questions = status, error, tuple(questions)
 
     def going_on_after(self, error: StoreError) -> StoreError:
         """*error*, with what is safe and how to go on."""
@@ -180,6 +207,7 @@ class RunLog:
                 "ended_at": now(),
                 "duration_ms": round(self._run.duration_ms + (time.monotonic() - self._started) * 1000, 3),
                 "counts": dict(self._counts),
+                "spend": self._spend,
                 "error": self._error and self._redactor.redact_text(self._error, shapes=True),
             }
         )
@@ -198,7 +226,7 @@ class RunLog:
             for record in self._failures.values()
             if record.error is not None
         )
-        return RunSummary(run=self._run, reused=self.reused, failures=failures)
+        return RunSummary(run=self._run, reused=self.reused, failures=failures, questions=self._questions)
 
     def _count(self, record: ExecutionRecord) -> None:
         self._counts[record.status] += 1

@@ -1,7 +1,7 @@
 """The loop: the scheduler decides, the dispatcher does, the journal remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ from binex.graph.scope import RunContext
 from binex.models.run import Run, RunStatus, RunSummary
 from binex.models.task import Outcome, TaskStatus
 from binex.models.workflow import WorkflowSpec
-from binex.runtime.dispatcher import Dispatcher, Executions
-from binex.runtime.journal import Journal
+from binex.runtime.desk import RunDesk
+from binex.runtime.dispatcher import Dispatcher, Executions, Surroundings
+from binex.runtime.journal import Journal, RunLog
 from binex.stores.execution_store import Lease
 from binex.tape.redaction import Redactor
 
@@ -27,6 +28,14 @@ class RunPlan:
     context: RunContext
     redactor: Redactor
     lease: AbstractAsyncContextManager[Lease]
+    surround: Callable[[RunLog], Surroundings]
+    """Makes what every attempt finds around it, once the run is open."""
+    desk: RunDesk
+    """Where its tasks ask people."""
+    is_held_up: Callable[[str], bool] = lambda _: False
+    """Whether the task at a path waits for what somebody will say to another task."""
+    was_refused: Callable[[str], bool] = lambda _: False
+    """Whether the task at a path failed only because the run's budget ended; it is not done."""
 
 
 class Orchestrator:
@@ -38,6 +47,7 @@ class Orchestrator:
         self._inbox = _Inbox()
         self._executions: Executions | None = None
         self._stopped_as: RunStatus | None = None
+        self._is_winding_down = False
 
     async def run_workflow(self, plan: RunPlan, *, known: Sequence[Outcome] = ()) -> RunSummary:
         """Execute *plan* until every node is settled, or until it is stopped.
@@ -51,7 +61,8 @@ class Orchestrator:
         scheduler = Scheduler(plan.dag, plan.context, known=known, concurrency=plan.spec.concurrency)
         async with (
             self._journal.open_run(plan.run, plan.lease, plan.redactor, known) as log,
-            self._dispatcher.open(log, self._inbox.put) as self._executions,
+            plan.desk.open(self._inbox.wake),
+            self._dispatcher.open(log, plan.surround(log), self._inbox.put) as self._executions,
             self._cancelled_on_request(log.lease),
         ):
             while not scheduler.is_complete() and not self._is_stopped():
@@ -62,32 +73,65 @@ class Orchestrator:
                         self._executions.start(work)
                     else:
                         self._inbox.put(work.decided)
+                await self._leave_if_all_wait(plan)
                 # What settled since the last turn shares one commit, and is durable before anyone builds on it.
-                for outcome in await log.record([self._final(outcome) for outcome in await self._inbox.take()]):
+                for outcome in await log.record([self._final(plan, outcome) for outcome in await self._inbox.take()]):
+                    if not outcome.record.is_final:
+                        continue
                     if self._stopped_as is None or outcome.status is not TaskStatus.CANCELLED:
                         scheduler.settle(outcome)
+                    await plan.desk.withdraw(outcome.path)
                 for path in scheduler.to_cancel():
                     self._executions.stop(path)
             if self._stopped_as is not None and not scheduler.is_complete():
-                log.end_as(self._stopped_as)
+                log.end_as(self._stopped_as, questions=plan.desk.open_questions)
         return log.summary()
 
     def stop(self, status: RunStatus) -> None:
         """End the run as *status*: nothing starts any more, and what runs is told to stop."""
-        if self._stopped_as is None:
-            self._stopped_as = status
+        if self._stopped_as is None or self._is_winding_down:
+            self._stopped_as, self._is_winding_down = status, False
             if self._executions is not None:
                 self._executions.stop_all()
             self._inbox.wake()
 
+    def wind_down(self, status: RunStatus) -> None:
+        """End the run as *status*: nothing starts any more, and what runs may finish."""
+        if self._stopped_as is None:
+            self._stopped_as, self._is_winding_down = status, True
+            self._inbox.wake()
+
+    def look(self) -> None:
+        """See whether anything goes on: something outside the loop has changed."""
+        self._inbox.wake()
+
+    async def _leave_if_all_wait(self, plan: RunPlan) -> None:
+        """Stop where all that runs waits for people, and none of them can be expected to answer meanwhile."""
+        if self._all_wait(plan):
+            await plan.desk.look()  # somebody may have answered just now
+            if self._all_wait(plan):
+                self.stop(self._stopped_as or RunStatus.WAITING)
+
+    def _all_wait(self, plan: RunPlan) -> bool:
+        if self._stopped_as is not None and not self._is_winding_down:
+            return False  # it is being stopped already
+        if not self._executions or not self._inbox.is_empty or plan.desk.has_hope:
+            return False
+        waiting = plan.desk.waiting
+        return all(path in waiting or plan.is_held_up(path) for path in self._executions)
+
     def _is_stopped(self) -> bool:
         return self._stopped_as is not None and not self._executions and self._inbox.is_empty
 
-    def _final(self, outcome: Outcome) -> Outcome:
-        """An attempt that an interruption ended does not end its task: a resume runs it again."""
-        if self._stopped_as is not RunStatus.INTERRUPTED or outcome.status is not TaskStatus.CANCELLED:
+    def _final(self, plan: RunPlan, outcome: Outcome) -> Outcome:
+        """An attempt that the end of the run ended does not end its task, unless it was cancelled: a resume goes on."""
+        update: dict[str, object] = {"is_final": False}
+        if outcome.status is TaskStatus.CANCELLED and self._stopped_as not in (None, RunStatus.CANCELLED):
+            if plan.desk.is_asking_for(outcome.path):
+                update |= {"status": TaskStatus.WAITING_FOR_HUMAN, "error": None}
+        elif outcome.status is not TaskStatus.FAILED or not plan.was_refused(outcome.path):
             return outcome
-        return outcome.model_copy(update={"record": outcome.record.model_copy(update={"is_final": False})})
+        return outcome.model_copy(update={"record": outcome.record.model_copy(update=update)})
 
     @asynccontextmanager
     async def _cancelled_on_request(self, lease: Lease) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ from binex.loader import (
     Bound,
     bind_workflow,
     find_literal_keys,
+    load_settings,
     node_uses,
     redact_source,
     resolve_environment,
@@ -30,11 +31,13 @@ from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id, new_run_id
 from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
+from binex.models.settings import ProjectSettings
 from binex.models.task import Outcome, now
-from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.models.workflow import Budget, WorkflowSource, WorkflowSpec
+from binex.runtime.assembly import People, RunParts, plan_run, read_past
 from binex.runtime.dispatcher import GRACE_S, Dispatcher
 from binex.runtime.journal import Journal, Listener
-from binex.runtime.orchestrator import Orchestrator, RunPlan
+from binex.runtime.orchestrator import Orchestrator
 from binex.runtime.preparation import (
     hash_source,
     prepare_agents,
@@ -44,6 +47,7 @@ from binex.runtime.preparation import (
 from binex.runtime.replay import settled_outcomes
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
+from binex.tape.hooks import install_hooks
 from binex.tape.redaction import REDACTED, Redactor
 
 CANCEL_WITHIN_S = 5.0
@@ -64,16 +68,27 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     limits: Limits | None = None,
     allow_paths: Sequence[Path] = (),
     read_only: bool = False,
+    people: People | None = None,
 ) -> AsyncIterator["Session"]:
     """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
 
-    Prompt files must be inside the workflow's folder or one of *allow_paths*.
+    Prompt files must be inside the workflow's folder or one of *allow_paths*. *people* says who can be asked while
+    a run is executed; without it a run that has to wait for an answer ends as ``waiting``, unless a question has a
+    deadline. The file ``binex.toml`` beside the store's folder is read, if there is one.
 
     Raises:
         StoreError: the store cannot be opened.
-        InputError: there is none, and it is only to be read.
+        InputError: there is none, and it is only to be read; or ``binex.toml`` cannot be used.
     """
-    settings = Settings(_folder_of(directory), Durability(durability), limits or Limits(), tuple(allow_paths))
+    folder = _folder_of(directory)
+    settings = Settings(
+        folder,
+        Durability(durability),
+        limits or Limits(),
+        tuple(allow_paths),
+        people=people or People(),
+        project=load_settings(folder.parent),
+    )
 
     def notice(message: str) -> None:
         for listener in listeners:
@@ -86,7 +101,11 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         on_notice=notice,
         patience_s=settings.limits.store_wait_ms / 1000,
     ) as store:
-        yield Session(store, settings, Registry(adapters, limits=settings.limits), listeners)
+        registry = Registry(adapters, limits=settings.limits, project=settings.project)
+        try:
+            yield Session(store, settings, registry, listeners)
+        finally:
+            await registry.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,8 @@ class Settings:
     allow_paths: tuple[Path, ...] = ()
     grace_s: float = GRACE_S
     """How long an agent that was told to stop may take before it is left behind, in seconds."""
+    people: People = field(default_factory=People)
+    project: ProjectSettings = field(default_factory=ProjectSettings)
 
 
 class Session:
@@ -145,19 +166,23 @@ class Session:
         *,
         vars: Mapping[str, JsonValue] | None = None,
         vars_are_text: bool = False,
+        max_cost: float | None = None,
     ) -> RunSummary:
         """Execute a workflow, given as a file or as what was read from one, from its start.
+
+        *max_cost*, in US dollars, takes the place of the most that the workflow's own budget allows.
 
         Raises:
             WorkflowError: the file is not usable; with all its faults.
             InputError: a variable is missing or does not fit.
             StoreError: something could not be kept.
         """
-        spec, dag = self._bind(workflow)
+        bound = self._bind(workflow)
+        spec, dag = bound
         source = spec.source or _source_of(spec)
         variables = resolve_variables(spec, vars or {}, from_text=vars_are_text, dag=dag)
         environment = resolve_environment(spec, dag, os.environ)
-        redactor = Redactor(environment.values())
+        redactor = self._redactor(environment)
         uses = tuple(node_uses(spec, dag).values())
         await prepare_agents(self.registry, uses, source)
         kept = redact_source(source, redactor)
@@ -171,12 +196,13 @@ class Session:
             durability=self.settings.durability,
             versions=await versions_of(self.registry, uses, source),
             node_count=len(spec.nodes),
+            budget=_budget(spec.budget, max_cost),
         )
         for key in find_literal_keys(source) if kept != source else ():
             place = f"{source.file}:{key.line}:{key.column}: " if key.line else ""
             self._journal.tell(Notice(run_id=run.id, message=f"{place}{key.message}; {key.fix}"))
         context = RunContext(run.id, source.folder, variables, environment)
-        return await self._execute(RunPlan(spec, dag, run, context, redactor, self.store.open_run(run, kept)))
+        return await self._execute(RunParts(run, bound, context, redactor, self.store.open_run(run, kept)))
 
     async def resume(
         self,
@@ -185,11 +211,13 @@ class Session:
         retry_failed: bool = False,
         strict: bool = False,
         vars: Mapping[str, JsonValue] | None = None,
+        max_cost: float | None = None,
     ) -> RunSummary:
         """Go on with a run that stopped, with the workflow and the variables that it was started with.
 
         What is settled stays; with *retry_failed* failed tasks are tried again. With *strict* a run whose
-        local functions have changed since is refused. *vars* gives again what was cut out as a secret.
+        local functions have changed since is refused. *vars* gives again what was cut out as a secret. What was
+        spent before counts towards the budget; *max_cost*, in US dollars, changes how much that is from now on.
 
         Raises:
             RunOwnedError: a live process executes the run.
@@ -199,7 +227,8 @@ class Session:
         async with self.store.take_run(found.id) as lease:
             before = await self.store.get_run(found.id) or found
             kept = await self.store.get_source(before.workflow_hash)
-            spec, dag = restore_source(kept, self.settings.limits, self.registry)
+            bound = restore_source(kept, self.settings.limits, self.registry)
+            spec, dag = bound
             source = spec.source or kept
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
             is_settled = {outcome.path for outcome in known.outcomes}.issuperset(dag.nodes)
@@ -211,6 +240,7 @@ class Session:
             await prepare_agents(self.registry, uses, source)
             versions = await versions_of(self.registry, uses, source)
             self._compare_code(before, versions, strict=strict)
+            past = await read_past(self.store, before.id)
             after = before.model_copy(
                 update={
                     "status": RunStatus.RUNNING,
@@ -218,13 +248,16 @@ class Session:
                     "error": None,
                     "resumed": before.resumed + 1,
                     "durability": self.settings.durability,
+                    "budget": _budget(before.budget, max_cost),
+                    "spend": past.spent,
                 }
             )
             await self.store.save_run(after)
             context = RunContext(after.id, source.folder, variables, environment, known.attempts)
-            redactor = Redactor(environment.values())
-            plan = RunPlan(spec, dag, after, context, redactor, nullcontext(lease))
-            return await self._execute(plan, known.outcomes)
+            bookmarks = await self.store.list_bookmarks(after.id)
+            redactor = self._redactor(environment)
+            parts = RunParts(after, bound, context, redactor, nullcontext(lease), past, bookmarks)
+            return await self._execute(parts, known.outcomes)
 
     async def cancel(self, run: str) -> Run:
         """Cancel a run, also one that another process executes; returns it in its final state.
@@ -248,10 +281,15 @@ class Session:
         for orchestrator in list(self._running):
             orchestrator.stop(RunStatus.INTERRUPTED)
 
-    async def _execute(self, plan: RunPlan, known: Sequence[Outcome] = ()) -> RunSummary:
+    def _redactor(self, environment: Mapping[str, str]) -> Redactor:
+        return Redactor(environment.values(), custom=self.settings.project.redaction.patterns)
+
+    async def _execute(self, parts: RunParts, known: Sequence[Outcome] = ()) -> RunSummary:
         orchestrator = Orchestrator(
             Dispatcher(self.registry, limits=self.settings.limits, grace_s=self.settings.grace_s), self._journal
         )
+        plan = plan_run(parts, orchestrator, store=self.store, journal=self._journal, people=self.settings.people)
+        install_hooks()
         self._running.add(orchestrator)
         try:
             summary = await orchestrator.run_workflow(plan, known=known)
@@ -293,6 +331,13 @@ class Session:
                 f"run {run_id} was asked to stop and has not done so in {CANCEL_WITHIN_S:g} s",
                 fix="look at its process with: binex debug " + run_id,
             ) from None
+
+
+def _budget(budget: Budget | None, max_cost: float | None) -> Budget | None:
+    """The budget in force, where *max_cost* may have been given on top of what was said before."""
+    if max_cost is None:
+        return budget
+    return Budget(max_cost=max_cost) if budget is None else budget.model_copy(update={"max_cost": max_cost})
 
 
 def _source_of(spec: WorkflowSpec) -> WorkflowSource:

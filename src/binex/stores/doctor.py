@@ -13,6 +13,7 @@ from pathlib import Path
 from binex.errors import DamagedDataError, RunOwnedError, StoreDamagedError
 from binex.models.run import Durability
 from binex.stores.backends import schema
+from binex.stores.backends.body_examination import remove_orphans
 from binex.stores.backends.examination import (
     SALVAGE,
     dead_temporaries,
@@ -24,6 +25,7 @@ from binex.stores.backends.examination import (
 from binex.stores.backends.failures import shown, sqlite_failure
 from binex.stores.backends.filesystem import (
     ARTIFACTS,
+    BLOBS,
     DATABASE,
     LOCKS,
     Mirror,
@@ -57,7 +59,8 @@ def repair(folder: Path) -> list[Finding]:
     """Set right what can be without losing anything; what was done.
 
     Restores missing artifact files from the database and lost contents in the database from their files, rebuilds
-    damaged indexes, upgrades an older store, tightens permissions, removes what dead processes left.
+    damaged indexes, upgrades an older store, tightens permissions, removes what dead processes left: temporary files,
+    locks, and the files of blobs that no commit names.
 
     Raises:
         InputError: there is no store.
@@ -96,6 +99,9 @@ def repair(folder: Path) -> list[Finding]:
                 done.append(info(shown(database), f"indexes were built again; before: {problems[0]}"))
             done += _restore_contents(connection, folder)
             done += _restore_files(connection, folder)
+            with reporting("change", folder / BLOBS):
+                for path in remove_orphans(connection, folder):
+                    done.append(info(shown(path), "was removed: no call names it"))
     except sqlite3.Error as error:
         raise sqlite_failure("repair", database, error) from error
     return done

@@ -40,6 +40,10 @@ class Taping(Protocol):
 
     number: int
 
+    def ask(self, request: bytes, *, media_type: str = "", headers: Headers = ()) -> None:
+        """What is asked, where that is only known after the call began: a body that is sent in pieces."""
+        ...
+
     def chunk(self, data: bytes) -> None:
         """Another piece of a streamed response has come in."""
         ...
@@ -73,6 +77,11 @@ class Taping(Protocol):
 
 class Recorder(Protocol):
     """The tape of one attempt. May be used from any thread."""
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether the tape may answer; a request that is sent in pieces must be known as a whole then."""
+        ...
 
     def begin(
         self, kind: CallKind, target: str, request: bytes = b"", *, media_type: str = "", headers: Headers = ()

@@ -1,7 +1,7 @@
 """Cuts secrets out of what is about to be written.
 
-Two ways to know a secret: by its exact value (the values of ``${env.*}`` and ``${secret.*}``), in every form
-in which it travels, and by the shape that keys of well-known services have.
+Three ways to know a secret: by its exact value (the values of ``${env.*}`` and ``${secret.*}``), in every form
+in which it travels; by the shape that keys of well-known services have; and by patterns that the user gives.
 
 An exact value is searched for as it is, JSON-escaped (once and twice), percent-encoded and in base64, alone
 or inside a longer text. Values shorter than 4 characters are not searched for: they would be found
@@ -10,18 +10,18 @@ everywhere. Values shorter than 6 bytes are not searched for inside longer base6
 It fails closed: what cannot be cut is dropped as a whole.
 """
 
-import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from html import escape as escape_html
+import threading
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
-from urllib.parse import quote, quote_plus
 
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
+
+from binex.tape.clues import Clues
+from binex.tape.key_shapes import KEY_SHAPES, KeyShape, compile_pattern
+from binex.tape.secret_forms import SHORTEST, clues_of, encode, forms_of
 
 REDACTED: Final = "[redacted]"
 """What stands in a secret's place."""
@@ -29,106 +29,70 @@ REDACTED: Final = "[redacted]"
 NOT_CUT: Final = "[redacted: could not be cut]"
 """What stands in the place of a whole field from which a secret could not be cut."""
 
-SHORTEST: Final = 4
-"""Shorter values are not searched for, in characters."""
-
-_SHORTEST_INSIDE_BASE64: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class KeyShape:
-    """What one kind of key looks like: one of the texts it starts with, and a regular expression for the rest.
-
-    The fixed start is what makes looking for it fast. ``is_label`` says that the start is no part of the secret.
-    """
-
-    name: str
-    starts: tuple[str, ...]
-    rest: str
-    is_label: bool = False
-
-    def finders(self, text: str) -> Iterator[re.Pattern[str]]:
-        """The expressions that are worth looking for in *text*; their group ``secret`` is what has to go."""
-        return (_finder(self, start) for start in self.starts if start in text)
-
-
-@cache
-def _finder(shape: KeyShape, start: str) -> re.Pattern[str]:
-    literal = re.escape(start)
-    # Not inside a longer word; a JSON escape such as \n is no part of a word.
-    alone = rf"(?:(?<![A-Za-z0-9_]{literal})|(?<=\\[nrt]{literal}))" if start[0].isalnum() else ""
-    if shape.is_label:
-        return re.compile(rf"{literal}{alone}(?P<secret>{shape.rest})")
-    return re.compile(rf"(?P<secret>{literal}{alone}{shape.rest})")
-
-
-_PEM_NAME: Final = r"(?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?"
-_PEM_TEXT: Final = r"(?:[A-Za-z0-9+/=:,.()\s]|-(?!-)|\\[nrt])"
-_TOKEN: Final = r"[A-Za-z0-9._~+/-]{20,}={0,2}"
-
-KEY_SHAPES: Final = (
-    KeyShape(
-        "a private key",
-        ("-----BEGIN ",),
-        rf"{_PEM_NAME}-----(?:{_PEM_TEXT}{{0,20000}}?-----END {_PEM_NAME}-----"
-        r"|(?:(?:\s|\\[nrt])*[A-Za-z0-9+/=]{16,})*)",
-    ),
-    KeyShape("an API key", ("sk-", "rk-", "pk-"), r"[A-Za-z0-9_-]{20,}"),
-    KeyShape("a Stripe key", ("sk_live_", "sk_test_", "rk_live_", "rk_test_"), r"[A-Za-z0-9]{16,}"),
-    KeyShape("a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"[A-Za-z0-9_]{30,}"),
-    KeyShape("a GitLab token", ("glpat-",), r"[A-Za-z0-9_-]{20,}"),
-    KeyShape("an AWS key", ("AKIA", "ASIA"), r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    KeyShape("a Google API key", ("AIza",), r"[A-Za-z0-9_-]{35}"),
-    KeyShape("a Google token", ("ya29.",), r"[A-Za-z0-9_-]{20,}"),
-    KeyShape("a Slack token", ("xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-"), r"[A-Za-z0-9-]{10,}"),
-    KeyShape("a Hugging Face token", ("hf_",), r"[A-Za-z0-9]{30,}"),
-    KeyShape("an npm token", ("npm_",), r"[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
-    KeyShape("a JSON Web Token", ("eyJ",), r"[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"),
-    KeyShape("a bearer token", ("Bearer ", "bearer ", "BEARER "), _TOKEN, is_label=True),
-    KeyShape("basic credentials", ("Basic ", "basic ", "BASIC "), r"[A-Za-z0-9+/]{20,}={0,2}", is_label=True),
-    KeyShape(
-        "a password in a URL",
-        ("://",),
-        r"[A-Za-z0-9._~%+-]{0,64}:[^\s:/?#@\[\]\"'\\$<>{}]{3,256}(?=@)",
-        is_label=True,
-    ),
-)
-"""What keys look like.
-
-None of them takes a quote or half an escape, so that JSON stays JSON; none looks far ahead in vain, so that
-no text is slow to search.
-"""
-
 T = TypeVar("T")
 U = TypeVar("U")
 
 
-class Redactor:
-    """Cuts known values, and where asked what is shaped like a key."""
+class _Known:
+    """The values that are known at one time, ready to be searched for."""
 
-    def __init__(self, values: Iterable[str], patterns: Iterable[KeyShape] = KEY_SHAPES) -> None:
-        forms: set[str] = set()
-        clues: set[str] = set()
-        for value in values:
-            if len(value) >= SHORTEST:
-                forms |= {form for form in _forms(value) if len(form) >= SHORTEST}
-                clues |= _clues(value)
-        listed = sorted(forms, key=lambda form: (-len(form), form))  # the longest of those that overlap
-        self._values = frozenset(forms)
-        self._text_clues = tuple(clues)
-        self._byte_clues = tuple(_encode(clue) for clue in clues)
-        self._text = re.compile("|".join(map(re.escape, listed)))
-        self._bytes = re.compile(b"|".join(re.escape(_encode(form)) for form in listed))
+    __slots__ = ("bytes", "clues", "forms", "text", "values")
+
+    def __init__(self, values: frozenset[str]) -> None:
+        self.values = values
+        self.clues = Clues({encode(clue) for value in values for clue in clues_of(value)})
+        self.forms = frozenset(form for value in values for form in forms_of(value) if len(form) >= SHORTEST)
+        listed = sorted(self.forms, key=lambda form: (-len(form), form))  # the longest of those that overlap
+        self.text = re.compile("|".join(map(re.escape, listed)))
+        self.bytes = re.compile(b"|".join(re.escape(encode(form)) for form in listed))
+
+
+class Redactor:
+    """Cuts known values, what *custom* patterns match, and where asked what is shaped like a key.
+
+    May be used from any thread. Custom patterns are regular expressions, looked for in texts as they are written.
+
+    Raises:
+        InputError: a custom pattern cannot be used; the message names it.
+    """
+
+    def __init__(
+        self, values: Iterable[str], patterns: Iterable[KeyShape] = KEY_SHAPES, *, custom: Iterable[str] = ()
+    ) -> None:
+        self._known = _Known(frozenset(value for value in values if len(value) >= SHORTEST))
         self._shapes = tuple(patterns)
+        self._starts = Clues(start.encode() for start in self.starts)
+        self._custom = tuple(map(compile_pattern, custom))
+        self._lock = threading.Lock()
 
     @property
     def has_values(self) -> bool:
-        """Whether any known value is searched for."""
-        return bool(self._byte_clues)
+        """Whether anything is cut that does not only look like a key."""
+        return bool(self._known.values or self._custom)
 
-    def redact_bytes(self, data: bytes, *, shapes: bool = False) -> bytes:
-        """*data* without the known values, and with *shapes* without what looks like a key; JSON stays JSON."""
-        return _closed(lambda: self._redact_bytes(data, shapes=shapes), json.dumps(NOT_CUT).encode())
+    @property
+    def forms(self) -> frozenset[str]:
+        """Every text that is searched for because its value is known."""
+        return self._known.forms
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """What the shapes of keys begin with."""
+        return tuple(start for shape in self._shapes for start in shape.starts)
+
+    def add(self, values: Iterable[str]) -> None:
+        """Cut these values too from now on."""
+        new = {value for value in values if len(value) >= SHORTEST and value not in self._known.values}
+        if new:
+            with self._lock:
+                self._known = _Known(self._known.values | new)
+
+    def redact_bytes(self, data: bytes, *, shapes: bool = False, shorter: bytes | None = None) -> bytes:
+        """*data* without the known values, and with *shapes* without what looks like a key; JSON stays JSON.
+
+        *shorter* is what ``shorten`` makes of *data*, where the caller knows it: that saves time.
+        """
+        return _closed(lambda: self._redact_bytes(data, shapes, shorter), json.dumps(NOT_CUT).encode())
 
     def redact_text(self, text: str, *, shapes: bool) -> str:
         """*text* without the known values, and with *shapes* without what looks like a key."""
@@ -138,12 +102,15 @@ class Redactor:
         """A JSON value without the known values: in texts, in keys, and as a number that is one of them."""
         return _closed(lambda: self._redact_json(value, shapes=shapes), NOT_CUT)
 
-    def _redact_bytes(self, data: bytes, *, shapes: bool) -> bytes:
-        cut = data
-        if any(clue in data for clue in self._byte_clues):
-            cut = self._bytes.sub(REDACTED.encode(), data)
-        if shapes:
-            cut = self._cut_shapes(cut.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    def _redact_bytes(self, data: bytes, shapes: bool, shorter: bytes | None) -> bytes:
+        known, cut = self._known, data
+        if known.clues.find_in(data, shorter):
+            cut = known.bytes.sub(REDACTED.encode(), data)
+        if self._custom or (shapes and self._starts.find_in(cut, shorter)):
+            text = cut.decode("utf-8", "surrogateescape")
+            rest = self._cut_patterns(text, shapes=shapes)
+            if rest != text:
+                cut = rest.encode("utf-8", "surrogateescape")
         if cut == data or not _is_json(data) or _is_json(cut):
             return cut
         # A value is JSON's own syntax somewhere: a number, a part of an escape, a quote and a comma.
@@ -151,12 +118,17 @@ class Redactor:
         return to_json(self._redact_json(value, shapes=shapes))
 
     def _redact_text(self, text: str, *, shapes: bool) -> str:
-        if any(clue in text for clue in self._text_clues):
-            text = self._text.sub(REDACTED, text)
-        return self._cut_shapes(text) if shapes else text
+        known, data = self._known, encode(text)
+        if known.clues.find_in(data):
+            text = known.text.sub(REDACTED, text)
+        if self._custom or (shapes and self._starts.find_in(data)):
+            return self._cut_patterns(text, shapes=shapes)
+        return text
 
-    def _cut_shapes(self, text: str) -> str:
-        for shape in self._shapes:
+    def _cut_patterns(self, text: str, *, shapes: bool) -> str:
+        for pattern in self._custom:
+            text = pattern.sub(_cut_secret, text)
+        for shape in self._shapes if shapes else ():
             for finder in shape.finders(text):
                 text = finder.sub(_cut_secret, text)
         return text
@@ -178,7 +150,7 @@ class Redactor:
             case bool() | None:
                 return value
             case _:
-                return REDACTED if json.dumps(value) in self._values else value
+                return REDACTED if json.dumps(value) in self._known.forms else value
 
 
 def find_shapes(text: str) -> list[tuple[str, int]]:
@@ -192,56 +164,8 @@ def find_shapes(text: str) -> list[tuple[str, int]]:
 
 
 def _cut_secret(match: re.Match[str]) -> str:
-    return match.group()[: match.start("secret") - match.start()] + REDACTED
-
-
-def _clues(value: str) -> set[str]:
-    """Texts of which one stands wherever a form of *value* stands: few, because each is looked for.
-
-    Letters, digits and ``_ . -`` are what they are in every form but base64.
-    """
-    run = max(re.findall(r"[A-Za-z0-9_.-]+", value), key=len, default="")
-    if len(run) < SHORTEST:
-        return set(_forms(value))
-    return {run, *_base64_forms(_encode(value))}
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _forms(value: str) -> Iterator[str]:
-    """Every text that stands for *value* somewhere."""
-    yield value
-    for once in _json_forms(value):
-        yield once
-        yield from _json_forms(once)
-    data = _encode(value)
-    for encoded in (quote(data, safe=""), quote(data), quote(data, safe="!'()*"), quote_plus(data)):
-        yield encoded
-        yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), encoded)
-    yield escape_html(value)
-    yield escape_html(value, quote=False)
-    yield from _base64_forms(data)
-
-
-def _json_forms(value: str) -> Iterator[str]:
-    for escaped in (json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]):
-        yield escaped
-        yield escaped.replace("/", "\\/")
-        yield re.sub(r"\\u[0-9a-f]{4}", lambda match: rf"\u{match.group()[2:].upper()}", escaped)
-
-
-def _base64_forms(data: bytes) -> Iterator[str]:
-    """*data* alone in base64, and for each of three alignments the characters that stand there in longer data."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        if len(data) < _SHORTEST_INSIDE_BASE64:
-            yield encode(data).decode().rstrip("=")
-            continue
-        for before in range(3):
-            first = -(-before * 8 // 6)
-            end = (before + len(data)) * 8 // 6
-            yield encode(bytes(before) + data)[first:end].decode()
+    whole, begin = match.group(), match.start()
+    return f"{whole[: match.start('secret') - begin]}{REDACTED}{whole[match.end('secret') - begin :]}"
 
 
 def _is_json(data: bytes) -> bool:

@@ -101,6 +101,8 @@ class Finished(Model):
     """The model that answered, in the provider's words."""
     id: str = ""
     """The provider's id of the reply."""
+    cost_usd: float | None = None
+    """What the reply cost, where whoever gave it says so itself."""
 
 
 ModelEvent = Annotated[TextDelta | ReasoningDelta | ToolCallMade | Finished, Field(discriminator="type")]

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from binex.cli.render.look import Look
-from binex.cli.render.results import commands, ending
+from binex.cli.render.results import ending
+from binex.cli.render.steps import commands
 from binex.cli.render.text import escape
 from binex.models.run import RunStatus, RunSummary
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from binex.cli.render.look import Look
 from binex.cli.render.progress import how_it_ended, opening_line
+from binex.cli.render.stream import SpokenLines
 from binex.cli.render.text import clip, escape, pad, width_of
 from binex.cli.render.units import count, duration
 from binex.models.event import (
@@ -21,6 +22,7 @@ from binex.models.event import (
     Notice,
     RunEnded,
     RunStarted,
+    Streamed,
     TaskRetrying,
     TaskSettled,
     TaskStarted,
@@ -37,11 +39,15 @@ _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "faint": "dim", "bus
 
 
 class LiveProgress:
-    """A listener with a picture of the run that is drawn anew several times a second."""
+    """A listener with a picture of the run that is drawn anew several times a second.
 
-    def __init__(self, console: Console, look: Look) -> None:
+    With *spoken* what models say scrolls by as well, and the line that one is in the middle of stands below it.
+    """
+
+    def __init__(self, console: Console, look: Look, spoken: SpokenLines | None = None) -> None:
         self._console = console
         self._look = look
+        self._spoken = spoken
         self._lock = threading.Lock()  # the picture is drawn in a thread of its own
         self._started = time.monotonic()
         self._running: dict[str, tuple[float, int]] = {}
@@ -55,6 +61,7 @@ class LiveProgress:
 
     def __call__(self, event: Event) -> None:
         line: Text | None = None
+        said: list[str] = []
         with self._lock:
             match event:
                 case RunStarted():
@@ -67,15 +74,21 @@ class LiveProgress:
                     moment = time.monotonic()
                     self._running[event.task] = (moment, event.attempt)
                     self._began.setdefault(node_of(event.task), moment)
+                case Streamed() if self._spoken is not None:
+                    said = self._spoken.feed(event.task, event.text)
                 case TaskRetrying():
+                    said = self._spoken.end(event.record.task) if self._spoken is not None else []
                     self._running.pop(event.record.task, None)
                     line = self._line(event.record, "↻" if self._look.has_unicode else "~", "yellow")
                 case TaskSettled():
+                    said = self._spoken.end(event.record.task) if self._spoken is not None else []
                     line = self._settle(event.record)
                 case Notice():
                     line = Text(f"note: {escape(event.message)}", style="yellow")
                 case RunEnded():
                     self._is_over = True
+        for spoken in said:
+            self._console.print(Text(spoken), highlight=False)
         if line is not None:
             self._console.print(line, highlight=False)
 
@@ -98,6 +111,8 @@ class LiveProgress:
             room = width - 3 - width_of(detail)
             title = pad(clip(name, room - 2), min(room - 2, 40))
             yield Text.assemble((spinner, "cyan"), f" {title} ", (detail, "dim"), no_wrap=True)
+            if self._spoken is not None and (tail := self._spoken.unfinished(name)):
+                yield Text(f"    {_end_of(tail, width - 4)}", no_wrap=True)
         if len(rows) > _RUNNING_SHOWN:
             yield Text(f"  and {len(rows) - _RUNNING_SHOWN:,} more running", style="dim", no_wrap=True)
         parts = [f"{self._settled_nodes}/{self._nodes} nodes"]
@@ -160,10 +175,17 @@ class LiveProgress:
         return Text.assemble((mark, style), f" {escape(record.task)}  ", (ended, "dim" if style != "red" else "red"))
 
 
+def _end_of(text: str, width: int) -> str:
+    """As much of the end of *text* as fits."""
+    while width_of(text) > width:
+        text = text[width_of(text) - width :]
+    return text
+
+
 @contextmanager
-def live_progress(look: Look) -> Iterator[LiveProgress]:
+def live_progress(look: Look, spoken: SpokenLines | None = None) -> Iterator[LiveProgress]:
     """The picture on stderr, until the block ends; what others print meanwhile appears above it."""
     console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    progress = LiveProgress(console, look)
+    progress = LiveProgress(console, look, spoken)
     with Live(progress, console=console, refresh_per_second=10, transient=True, redirect_stdout=True):
         yield progress

@@ -5,18 +5,32 @@ from collections.abc import Callable
 
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
+from binex.cli.render.stream import SpokenLines
 from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
-from binex.models.event import Event, FanOutStarted, Notice, RunStarted, TaskRetrying, TaskSettled, TaskStarted
+from binex.models.event import (
+    Event,
+    FanOutStarted,
+    Notice,
+    RunStarted,
+    Streamed,
+    TaskRetrying,
+    TaskSettled,
+    TaskStarted,
+)
 from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
 
 
 class PlainProgress:
-    """A listener that writes lines such as ``  0.31 s  search[3]  completed in 12 ms``."""
+    """A listener that writes lines such as ``  0.31 s  search[3]  completed in 12 ms``.
 
-    def __init__(self, write: Callable[[str], None], look: Look) -> None:
+    With *spoken* it also writes what models say.
+    """
+
+    def __init__(self, write: Callable[[str], None], look: Look, spoken: SpokenLines | None = None) -> None:
         self._write = write
         self._look = look
+        self._spoken = spoken
         self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -28,7 +42,12 @@ class PlainProgress:
                 self._line(event.task, f"started{again}")
             case FanOutStarted():
                 self._line(event.task, f"has {count(event.item_count, 'item')}")
+            case Streamed() if self._spoken is not None:
+                for line in self._spoken.feed(event.task, event.text):
+                    self._write(line)
             case TaskRetrying() | TaskSettled():
+                for line in self._spoken.end(event.record.task) if self._spoken is not None else ():
+                    self._write(line)
                 self._line(event.record.task, how_it_ended(event.record))
             case Notice():
                 self._write(f"note: {escape(event.message)}")

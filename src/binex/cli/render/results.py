@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from binex.analysis.debug import next_steps
-from binex.cli.options import typed
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, style_of, words_of
+from binex.cli.render.question import waiting_lines
 from binex.cli.render.run_list import counts
-from binex.cli.render.text import clip, escape, pretty_json, width_of
-from binex.cli.render.units import count, duration
+from binex.cli.render.steps import commands
+from binex.cli.render.text import clip, content_text, escape
+from binex.cli.render.units import count, dollars, duration
+from binex.models.call import Spend
 from binex.models.run import RunStatus, RunSummary, TaskFailure
 
 _FAILURES_SHOWN = 10
@@ -30,11 +30,6 @@ def results(summary: RunSummary, look: Look) -> str:
     return "\n\n".join(f"{_heading(name, look)}\n{content_text(content)}".rstrip("\n") for name, content in named)
 
 
-def content_text(content: JsonValue) -> str:
-    """Text as it is, anything else as indented JSON; nothing that a terminal would obey."""
-    return escape(content, is_block=True) if isinstance(content, str) else pretty_json(content)
-
-
 def ending(summary: RunSummary, look: Look, directory: Path | None) -> str:
     """How the run went: what failed and why, what that blocked, what to type next, and a line that sums it up."""
     lines = failures(summary.failures, look)
@@ -42,6 +37,7 @@ def ending(summary: RunSummary, look: Look, directory: Path | None) -> str:
     if run.error and run.status is not RunStatus.COMPLETED:
         lines.append(f"{look.mark(run.status)} {escape(run.error)}")
     lines.append(closing_line(summary, look))
+    lines += waiting_lines(summary, look, directory)
     if run.status is not RunStatus.COMPLETED:
         steps = [(f"debug {run.id}", "shows everything about it")]
         steps += [(step.command, step.purpose) for step in next_steps(run)]
@@ -57,22 +53,17 @@ def closing_line(summary: RunSummary, look: Look) -> str:
     if summary.was_done:
         return f"nothing to do: run {name} {status}, and every node of it has settled"
     reused = f" ({summary.reused:,} of them before)" if summary.reused else ""
-    return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}"
+    spent = f"; {spending(run.spend)}" if run.spend.model_calls else ""
+    return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}{spent}"
 
 
-def commands(steps: Sequence[tuple[str, str]], look: Look, directory: Path | None) -> list[str]:
-    """What to type next, each with what it does."""
-    typed_steps = [(typed(command, directory), purpose) for command, purpose in steps]
-    room = look.width if look.is_terminal else 10_000
-    fitting = {command for command, purpose in typed_steps if 5 + width_of(command) + width_of(purpose) <= room}
-    width = max((width_of(command) for command in fitting), default=0)
-    lines = []
-    for command, purpose in typed_steps:
-        tail = ""
-        if command in fitting and 5 + width + width_of(purpose) <= room:
-            tail = " " * (width - width_of(command) + 3) + look.paint(purpose, "faint")
-        lines.append(f"  {look.paint(command, 'strong')}{tail}")
-    return lines
+def spending(spend: Spend) -> str:
+    """``$0.0123 for 3 model calls``; ``at least`` and ``unknown`` where prices are not known."""
+    calls = count(spend.model_calls, "model call")
+    if spend.unpriced_calls == spend.model_calls:
+        return f"cost unknown for {calls}"
+    least = "at least " if spend.unpriced_calls else ""
+    return f"{least}{dollars(spend.cost_usd)} for {calls}"
 
 
 def failures(failed: Sequence[TaskFailure], look: Look) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from binex.analysis.debug import RunDebug, TaskDebug
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
-from binex.cli.render.results import commands, names
+from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
+from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of

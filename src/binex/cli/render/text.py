@@ -5,6 +5,8 @@ import re
 import unicodedata
 from typing import Final
 
+from pydantic import JsonValue
+
 _BIDI: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE: Final = "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f"
 _ODD: Final = rf"\x7f-\x9f{_BIDI}{_INVISIBLE}\ud800-\udfff"
@@ -30,6 +32,11 @@ def escape_json(document: str) -> str:
 def pretty_json(value: object) -> str:
     """*value* as indented JSON, safe to show."""
     return escape_json(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def content_text(content: JsonValue) -> str:
+    """Text as it is, anything else as indented JSON; nothing that a terminal would obey."""
+    return escape(content, is_block=True) if isinstance(content, str) else pretty_json(content)
 
 
 def width_of(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from binex.errors import BinexError, StoreError
 from binex.models.run import RunStatus
 from binex.stores.backends import rows, schema
+from binex.stores.backends.body_examination import examine_bodies
 from binex.stores.backends.failures import DAMAGE_FIX, shown, sqlite_failure
 from binex.stores.backends.filesystem import (
     ARTIFACTS,
@@ -30,6 +31,13 @@ from binex.stores.backends.statements import INLINE_BYTES
 
 REPAIR: Final = "binex doctor --repair"
 SALVAGE: Final = "binex doctor --salvage"
+_TABLES_OF_RUNS: Final[tuple[tuple[str, str, Callable[[str, Any], object]], ...]] = (
+    ("records", "task, attempt", rows.read_record),
+    ("running", "task, attempt", rows.read_started),
+    ("calls", "task, attempt, number", rows.read_call),
+    ("questions", "id, task, state", lambda run_id, row: rows.read_question((row[0], run_id, *row[1:]))),
+    ("bookmarks", "task, name", rows.read_bookmark),
+)
 _FIRST_SAFE_SQLITE: Final = (3, 51, 3)
 _LITTLE_SPACE: Final = 100 * 1024 * 1024
 
@@ -64,6 +72,7 @@ def findings_in(folder: Path) -> Iterator[Finding]:
             yield from _examine_rows(connection)
             yield from _examine_artifacts(connection, folder)
             yield from _examine_strangers(connection, folder)
+            yield from examine_bodies(connection, folder, repair=REPAIR)
             yield from _examine_owners(connection, folder)
     except StoreError as error:
         yield of(error, shown(database))
@@ -98,8 +107,8 @@ def _examine_leftovers(folder: Path) -> Iterator[Finding]:
 def _examine_rows(connection: sqlite3.Connection) -> Iterator[Finding]:
     ids = dict(connection.execute("SELECT seq, id FROM runs"))
     yield from _unreadable(connection, "SELECT id, workflow, status, doc FROM runs", rows.read_run)
-    for table, read in (("records", rows.read_record), ("running", rows.read_started)):
-        for run, *row in connection.execute(f"SELECT run, task, attempt, doc FROM {table} ORDER BY seq"):
+    for table, columns, read in _TABLES_OF_RUNS:
+        for run, *row in connection.execute(f"SELECT run, {columns}, doc FROM {table} ORDER BY seq"):
             if run not in ids:
                 yield damage(f"{table}: {row[0]}", f"belongs to run number {run}, which is not there", SALVAGE)
                 continue

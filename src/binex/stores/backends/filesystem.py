@@ -9,15 +9,15 @@ columns of the database.
 """
 
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from binex.errors import DamagedDataError, InputError, StoreError
-from binex.models.task import Artifact
 from binex.stores.backends.failures import os_failure, shown
 
 DATABASE: Final = "binex.db"
@@ -31,6 +31,7 @@ _MARK: Final = b',"content":'
 _CHUNK: Final = 64
 """How many files are written before the event loop gets its turn."""
 _OPEN_FOLDERS: Final = 8
+_numbers: Final = itertools.count()
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -162,9 +163,14 @@ def artifact_path(folder: Path, run_id: str, artifact_id: str) -> Path:
     return folder / ARTIFACTS / run_id / file_name(artifact_id)
 
 
-def file_bytes(envelope: bytes, content: bytes) -> bytes:
+def file_pieces(envelope: bytes, content: bytes) -> tuple[bytes, ...]:
     """What an artifact's file holds. The content is not encoded again: its bytes stand there as they are."""
-    return b"".join((envelope[:-1], _MARK, content, b"}"))
+    return envelope[:-1], _MARK, content, b"}"
+
+
+def file_bytes(envelope: bytes, content: bytes) -> bytes:
+    """What an artifact's file holds, as one."""
+    return b"".join(file_pieces(envelope, content))
 
 
 def file_size(envelope: bytes, content_size: int) -> int:
@@ -202,25 +208,32 @@ def read_content(path: Path, artifact_id: str, size: int, sha256: str) -> bytes:
     )
 
 
-def write_large(folder: Path, artifact: Artifact, envelope: bytes, *, is_synced: bool, is_first_of_run: bool) -> None:
-    """Bring a large artifact's file into its place; ready to be named in a commit on return.
+# --- large files --------------------------------------------------------------------------------------------
 
-    With *is_first_of_run* nobody has synced the entry of the run's folder yet, whoever made that.
+
+def blob_path(folder: Path, sha256: str) -> Path:
+    """Where the bytes with a hash lie, if they are too large for the database."""
+    return folder / BLOBS / sha256[:2] / sha256
+
+
+def write_large(path: Path, pieces: Sequence[bytes], *, temporaries: Path, is_synced: bool, is_first: bool) -> None:
+    """Bring a large file into its place; ready to be named in a commit on return.
+
+    Until it is whole it lies in the folder *temporaries*. With *is_first* nobody has synced the entry of the
+    file's folder yet, whoever made that.
 
     Raises:
         StoreError: it cannot be written; nothing stands under the final name.
     """
-    path = artifact_path(folder, artifact.run_id, artifact.id)
-    # An artifact is written by one at a time, so that its own name makes a temporary one.
-    temporary = path.with_name(temporary_name(hashlib.sha256(path.name.encode()).hexdigest()[:32]))
+    temporary = temporaries / temporary_name(f"large-{next(_numbers)}")
     try:
         make_private_folder(path.parent)
         temporary.unlink(missing_ok=True)
         try:
             file = create_private_file(temporary)
             try:
-                for part in (envelope[:-1], _MARK, artifact.data, b"}"):
-                    write_all(file, part)
+                for piece in pieces:
+                    write_all(file, piece)
                 if is_synced:
                     os.fsync(file)
             finally:
@@ -231,7 +244,7 @@ def write_large(folder: Path, artifact: Artifact, envelope: bytes, *, is_synced:
             raise
         if is_synced:
             sync_folder(path.parent)
-            if is_first_of_run:
+            if is_first:
                 sync_folder(path.parent.parent)
     except OSError as error:
         raise os_failure("write", path, error) from error

@@ -5,49 +5,47 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from binex.models.task import Artifact
 from binex.stores.backends.filesystem import write_large
 from binex.stores.backends.threads import start_in_thread
 
 
 class LargeFiles:
-    """Writes large files in threads, never two for the same artifact at a time."""
+    """Writes large files in threads, never two with the same name at a time."""
 
-    def __init__(self, folder: Path, *, is_synced: bool) -> None:
-        self._folder = folder
+    def __init__(self, *, is_synced: bool) -> None:
         self._is_synced = is_synced
         self._busy: dict[str, asyncio.Event] = {}
-        self._synced_runs: set[str] = set()
+        self._synced_folders: set[Path] = set()
 
     @asynccontextmanager
-    async def alone(self, artifacts: Sequence[Artifact]) -> AsyncIterator[None]:
-        """Keep others away from these artifacts until the block ends."""
-        ids = [artifact.id for artifact in artifacts]
-        while (busy := next((self._busy[id] for id in ids if id in self._busy), None)) is not None:
+    async def alone(self, names: Sequence[str]) -> AsyncIterator[None]:
+        """Keep others away from what has these names until the block ends."""
+        while (busy := next((self._busy[name] for name in names if name in self._busy), None)) is not None:
             await busy.wait()
         done = asyncio.Event()
-        self._busy |= dict.fromkeys(ids, done)
+        self._busy |= dict.fromkeys(names, done)
         try:
             yield
         finally:
-            for id in ids:
-                self._busy.pop(id, None)
+            for name in names:
+                self._busy.pop(name, None)
             done.set()
 
-    async def write(self, artifact: Artifact, envelope: bytes) -> None:
-        """Bring one file into its place.
+    async def write(self, name: str, path: Path, pieces: Sequence[bytes], *, temporaries: Path | None = None) -> None:
+        """Bring one file into its place; until then it lies in *temporaries*, where that is not its own folder.
 
         Raises:
             StoreError: it cannot be written, or there is no thread for it.
         """
-        is_first = artifact.run_id not in self._synced_runs
+        is_first = path.parent not in self._synced_folders
+        before = temporaries or path.parent
         written = start_in_thread(
-            lambda: write_large(self._folder, artifact, envelope, is_synced=self._is_synced, is_first_of_run=is_first),
-            f"write artifact {artifact.id}",
+            lambda: write_large(path, pieces, temporaries=before, is_synced=self._is_synced, is_first=is_first),
+            f"write {name}",
         )
         try:
             await asyncio.shield(written)
         except asyncio.CancelledError:
             await asyncio.wait([written])  # a thread cannot be stopped; leave nothing half done behind
             raise
-        self._synced_runs.add(artifact.run_id)
+        self._synced_folders.add(path.parent)

@@ -1,8 +1,9 @@
 """Who executes a run: a lock that the kernel releases when its holder dies.
 
 ``locks/{run_id}.{epoch}`` is locked with flock by the owner and says who that is; the lock is the truth,
-the text only for messages. Beside it, the FIFO ``….control`` carries requests to cancel. A new owner takes
-the next epoch, and every commit of the old one is refused because the run's epoch in the database has moved.
+the text only for messages. Beside it, the FIFO ``….control`` carries what other processes have to say, a word
+a line: that the run should be cancelled, or that a question was answered. A new owner takes the next epoch,
+and every commit of the old one is refused because the run's epoch in the database has moved.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from typing import Final, NamedTuple
 
 from binex.stores.backends.filesystem import LOCKS, TEMPORARY, create_private_file, temporary_name
 
-_REQUEST: Final = b"cancel\n"
+CANCEL: Final = b"cancel"
+ANSWERED: Final = b"answer"
+_LONGEST_WORD: Final = 64
 
 
 class Owner(NamedTuple):
@@ -47,6 +50,8 @@ class RunLease:
         self._control: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_cancel_requested = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._heard = b""
 
     @classmethod
     def acquire(cls, folder: Path, run_id: str, epoch: int) -> "RunLease":
@@ -78,7 +83,7 @@ class RunLease:
         return cls(folder, run_id, epoch, lock)
 
     def listen(self) -> None:
-        """Begin to hear requests to cancel.
+        """Begin to hear what other processes say.
 
         Raises:
             OSError: the FIFO cannot be made.
@@ -94,6 +99,15 @@ class RunLease:
 
     async def wait_for_cancel(self) -> None:
         await self._is_cancel_requested.wait()
+
+    async def wait_for_answer(self) -> None:
+        """Return when the next answer is heard of."""
+        await self._answered.wait()
+
+    def hear_answer(self) -> None:
+        """Wake all who wait for an answer now."""
+        self._answered.set()
+        self._answered = asyncio.Event()
 
     def release(self) -> None:
         """Give the run up; nothing can fail."""
@@ -115,8 +129,12 @@ class RunLease:
     def _hear(self) -> None:
         assert self._control is not None
         with suppress(BlockingIOError):
-            if os.read(self._control, 4096):
+            *words, rest = (self._heard + os.read(self._control, 4096)).split(b"\n")
+            self._heard = rest[:_LONGEST_WORD]
+            if CANCEL in words:
                 self._is_cancel_requested.set()
+            if ANSWERED in words:
+                self.hear_answer()
 
 
 def lock_path(folder: Path, run_id: str, epoch: int) -> Path:
@@ -153,8 +171,8 @@ def remove_lock(folder: Path, run_id: str, epoch: int) -> None:
             left.unlink()
 
 
-def request_cancel(folder: Path, run_id: str, epoch: int) -> bool:
-    """Ask the owner to cancel; False where nobody listens."""
+def tell_owner(folder: Path, run_id: str, epoch: int, word: bytes) -> bool:
+    """Say a word to the owner of a run; False where nobody listens."""
     path = lock_path(folder, run_id, epoch)
     try:
         control = os.open(
@@ -163,7 +181,7 @@ def request_cancel(folder: Path, run_id: str, epoch: int) -> bool:
     except OSError:  # ENOENT: no owner; ENXIO: it died
         return False
     try:
-        os.write(control, _REQUEST)
+        os.write(control, word + b"\n")
     except OSError:
         return False
     finally:

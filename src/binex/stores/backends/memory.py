@@ -2,15 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from pydantic import JsonValue
 
 from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreError
+from binex.models.call import Body, BodyPart, Call
 from binex.models.event import TaskStarted
 from binex.models.names import is_name
+from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, now
 from binex.models.workflow import WorkflowSource
+from binex.stores.backends.bodies import damaged
+from binex.stores.backends.questions import require_open, unknown
 from binex.stores.backends.rows import artifact_name
+
+_LONGEST_WAIT_S: Final = 2.0
 
 
 class MemoryLease:
@@ -21,6 +30,7 @@ class MemoryLease:
         self.epoch = epoch
         self.since = now()
         self.is_cancel_requested = asyncio.Event()
+        self.answered = asyncio.Event()
 
     async def wait_for_cancel(self) -> None:
         await self.is_cancel_requested.wait()
@@ -37,6 +47,10 @@ class MemoryStore:
         self._records: dict[str, dict[tuple[str, int], ExecutionRecord]] = {}
         self._artifacts: dict[str, dict[str, Artifact]] = {}
         self._running: dict[str, dict[tuple[str, int], TaskStarted]] = {}
+        self._calls: dict[str, dict[tuple[str, int, int], Call]] = {}
+        self._parts: dict[str, BodyPart] = {}
+        self._bookmarks: dict[str, dict[str, dict[str, JsonValue]]] = {}
+        self._questions: dict[str, Question] = {}
 
     async def record(self, execution_record: ExecutionRecord) -> None:
         await self.settle([execution_record])
@@ -80,6 +94,7 @@ class MemoryStore:
         self._sources.setdefault(run.workflow_hash, source)
         self._epochs[run.id] = 0
         self._records[run.id], self._artifacts[run.id], self._running[run.id] = {}, {}, {}
+        self._calls[run.id], self._bookmarks[run.id] = {}, {}
         async with self._holding(run.id) as lease:
             yield lease
 
@@ -157,6 +172,80 @@ class MemoryStore:
     async def list_running(self, run_id: str) -> list[TaskStarted]:
         kept = self._records.get(run_id, {})
         return [one for attempt, one in self._running.get(run_id, {}).items() if attempt not in kept]
+
+    def keep_call(self, call: Call, parts: Sequence[BodyPart]) -> None:
+        self._require(call.run_id)
+        self._calls[call.run_id].setdefault((call.task, call.attempt, call.number), call)
+        for part in parts:
+            self._parts.setdefault(part.id, part)
+
+    async def list_calls(self, run_id: str, task: str | None = None) -> list[Call]:
+        calls = (call for call in self._calls.get(run_id, {}).values() if task is None or call.task == task)
+        return sorted(calls, key=lambda call: call.task)
+
+    async def read_body(self, body: Body) -> bytes:
+        pieces = []
+        at = body.last
+        while at:
+            part = self._parts.get(at)
+            if part is None:
+                raise damaged(body, f"its link {at[:12]} is missing")
+            pieces.append(part.data)
+            at = part.previous
+        return b"".join(reversed(pieces))
+
+    async def keep_bookmark(self, run_id: str, task: str, name: str, value: JsonValue) -> None:
+        await asyncio.sleep(0)
+        self._require(run_id)
+        self._bookmarks[run_id].setdefault(task, {})[name] = value
+
+    async def list_bookmarks(self, run_id: str) -> dict[str, dict[str, JsonValue]]:
+        return {task: dict(named) for task, named in self._bookmarks.get(run_id, {}).items()}
+
+    async def ask(self, question: Question) -> Question:
+        await asyncio.sleep(0)
+        self._require(question.run_id)
+        return self._questions.setdefault(question.id, question)
+
+    async def get_question(self, question_id: str) -> Question | None:
+        return self._questions.get(question_id)
+
+    async def list_questions(self, run_id: str | None = None, *, only_open: bool = False) -> list[Question]:
+        return [
+            question
+            for question in self._questions.values()
+            if run_id in (None, question.run_id) and (not only_open or question.state is QuestionState.OPEN)
+        ]
+
+    async def answer(self, question_id: str, answer: Answer) -> Question:
+        await asyncio.sleep(0)
+        question = self._known_question(question_id)
+        require_open(question)
+        return self._end_question(question, QuestionState.ANSWERED, answer)
+
+    async def close_question(self, question_id: str, state: QuestionState, answer: Answer | None = None) -> Question:
+        await asyncio.sleep(0)
+        question = self._known_question(question_id)
+        return self._end_question(question, state, answer) if question.state is QuestionState.OPEN else question
+
+    async def wait_for_answer(self, run_id: str) -> None:
+        lease = self._leases.get(run_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_WAIT_S):
+                await (asyncio.sleep(_LONGEST_WAIT_S) if lease is None else lease.answered.wait())
+
+    def _known_question(self, question_id: str) -> Question:
+        question = self._questions.get(question_id)
+        if question is None:
+            raise unknown(question_id)
+        return question
+
+    def _end_question(self, question: Question, state: QuestionState, answer: Answer | None) -> Question:
+        ended = self._questions[question.id] = question.model_copy(update={"state": state, "answer": answer})
+        if lease := self._leases.get(question.run_id):
+            lease.answered.set()
+            lease.answered = asyncio.Event()  # for those who come later
+        return ended
 
     def _require(self, run_id: str) -> None:
         if run_id not in self._runs:

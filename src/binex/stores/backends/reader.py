@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from pydantic import JsonValue
+
 from binex.errors import DamagedDataError
+from binex.models.call import Body, Call
 from binex.models.event import TaskStarted
+from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends import rows
+from binex.stores.backends.bodies import find_blobs, join_blobs
 from binex.stores.backends.failures import is_busy, shown, sqlite_failure
 from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
 from binex.stores.backends.threads import start_in_thread
@@ -132,6 +137,48 @@ class SqliteReader:
                 content = read_content(*arguments)
         fields = {field: getattr(info, field) for field in ArtifactInfo.model_fields}
         return Artifact.model_construct(**fields, data=content)
+
+    async def list_calls(self, run_id: str, task: str | None = None) -> list[Call]:
+        found = await self._read(
+            "SELECT task, attempt, number, doc FROM calls WHERE run = (SELECT seq FROM runs WHERE id = ?)"
+            f"{'' if task is None else ' AND task = ?'} ORDER BY task, seq",
+            run_id,
+            *(() if task is None else (task,)),
+        )
+        return self._readable(found, lambda row: rows.read_call(run_id, row))
+
+    async def read_body(self, body: Body) -> bytes:
+        blobs = await patiently(lambda: find_blobs(self._connection, body), "read", self._database, self._patience_s)
+        if body.size > _READ_IN_THREAD_BYTES:
+            return await start_in_thread(lambda: join_blobs(self.folder, body, blobs), "read the body of a call")
+        return join_blobs(self.folder, body, blobs)
+
+    async def list_bookmarks(self, run_id: str) -> dict[str, dict[str, JsonValue]]:
+        found = await self._read(
+            "SELECT task, name, doc FROM bookmarks WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq",
+            run_id,
+        )
+        bookmarks: dict[str, dict[str, JsonValue]] = {}
+        for task, name, value in self._readable(found, lambda row: rows.read_bookmark(run_id, row)):
+            bookmarks.setdefault(task, {})[name] = value
+        return bookmarks
+
+    async def get_question(self, question_id: str) -> Question | None:
+        found = await self._read(
+            "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
+            " WHERE questions.id = ?",
+            question_id,
+        )
+        return rows.read_question(found[0]) if found else None
+
+    async def list_questions(self, run_id: str | None = None, *, only_open: bool = False) -> list[Question]:
+        conditions = ["1"] + ["runs.id = ?"] * (run_id is not None) + ["state = 'open'"] * only_open
+        found = await self._read(
+            "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
+            f" WHERE {' AND '.join(conditions)} ORDER BY questions.seq",
+            *(() if run_id is None else (run_id,)),
+        )
+        return self._readable(found, rows.read_question)
 
     def _readable(self, found: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
         result = []

@@ -4,11 +4,13 @@ import hashlib
 import json
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from binex.errors import DamagedDataError
+from binex.models.call import Call
 from binex.models.event import TaskStarted
+from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
@@ -16,6 +18,8 @@ from binex.models.workflow import WorkflowSource
 _FIX: Final = "see what else is damaged with: binex doctor"
 _RUN_COLUMNS: Final = {"id", "workflow", "status"}
 _ATTEMPT_COLUMNS: Final = {"run_id", "task", "attempt"}
+_CALL_COLUMNS: Final = {"run_id", "task", "attempt", "number"}
+_QUESTION_COLUMNS: Final = {"id", "run_id", "task", "state"}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -123,6 +127,49 @@ def read_source(workflow_hash: str, row: tuple[bytes, str] | None) -> WorkflowSo
     if not isinstance(doc, str) or hashlib.sha256(doc.encode()).digest() != sha256:
         raise DamagedDataError(f"{what} is not what was kept: its sha256 differs", fix=_FIX)
     return _read(WorkflowSource, what, doc)
+
+
+def call_doc(call: Call) -> str:
+    return _doc(call, _CALL_COLUMNS)
+
+
+def read_call(run_id: str, row: tuple[str, int, int, str]) -> Call:
+    """The call of a row (task, attempt, number, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    task, attempt, number, doc = row
+    what = f"call {number} of attempt {attempt} at {task} in run {run_id}"
+    return _read(Call, what, doc, run_id=run_id, task=task, attempt=attempt, number=number)
+
+
+def question_doc(question: Question) -> str:
+    return _doc(question, _QUESTION_COLUMNS)
+
+
+def read_question(row: tuple[str, str, str, str, str]) -> Question:
+    """The question of a row (id, its run's id, task, state, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    id, run_id, task, state, doc = row
+    return _read(Question, f"question {id}", doc, id=id, run_id=run_id, task=task, state=state)
+
+
+def read_bookmark(run_id: str, row: tuple[str, str, str]) -> tuple[str, str, JsonValue]:
+    """The task, the name and the value of a bookmark in a row (task, name, doc).
+
+    Raises:
+        DamagedDataError: the row does not hold one.
+    """
+    task, name, doc = row
+    try:
+        return task, name, json.loads(doc)
+    except (ValueError, TypeError) as error:
+        what = f"the bookmark {name} of {task} in run {run_id}"
+        raise DamagedDataError(f"{what} cannot be read: its document is not JSON", fix=_FIX) from error
 
 
 def _doc(model: BaseModel, columns: set[str]) -> str:

@@ -17,9 +17,18 @@ from binex.models.run import Durability, Run, RunStatus, Versions
 from binex.models.task import ArtifactInfo, now
 from binex.stores.backends import rows, schema
 from binex.stores.backends.failures import os_failure, shown, sqlite_failure
-from binex.stores.backends.filesystem import ARTIFACTS, DATABASE, file_name, sync_folder, temporary_name
+from binex.stores.backends.filesystem import (
+    ARTIFACTS,
+    DATABASE,
+    blob_path,
+    file_name,
+    sync_folder,
+    temporary_name,
+)
 
-_TABLES: Final = ("runs", "workflows", "records", "artifacts", "running")
+_LATER_TABLES: Final = ("calls", "links", "blobs", "questions", "bookmarks")
+"""Those that a store of version 1 does not have."""
+_TABLES: Final = ("runs", "workflows", "records", "artifacts", "running", *_LATER_TABLES)
 _MOST_PROBES: Final = 200_000
 _SALVAGED: Final = "salvaged"
 """The workflow's name where a run's own row is lost."""
@@ -50,6 +59,7 @@ def rescue(folder: Path) -> Report:
             _copy_rows(database, target, report)
             _name_lost_runs(target, report)
             _read_files(folder, target, report)
+            _find_blobs(folder, target, report)
             target.execute("COMMIT")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if database.exists():
@@ -71,14 +81,14 @@ def rescue(folder: Path) -> Report:
 
 def _copy_rows(database: Path, target: sqlite3.Connection, report: Report) -> None:
     try:
-        schema.find_version(database)
+        version = schema.find_version(database)
         source = schema.connect_read_only(database)
     except (StoreError, FileNotFoundError, sqlite3.Error) as error:
         report.lost.append(f"no row of the old database can be read: {error}")
         return
     with closing(source):
         source.text_factory = bytes
-        for table in _TABLES:
+        for table in _TABLES if version > 1 else _TABLES[: -len(_LATER_TABLES)]:
             _copy_table(source, target, table, report)
 
 
@@ -94,25 +104,30 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
         return
     marks = ", ".join("CAST(? AS TEXT)" if kind == "TEXT" else "?" for kind in _kinds(target, table, present))
     saved = 0
-    for row in _readable(source, table, columns):
+    key = "id" if table == "links" else "rowid"
+    for row in _readable(source, table, key, columns):
         with suppress(sqlite3.IntegrityError, sqlite3.DataError):
             saved += target.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row[1:]).rowcount
     report.saved.append(f"{table}: {saved} rows")
-    with suppress(sqlite3.Error):
-        missing = source.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0
-        if missing > saved:
-            report.lost.append(f"{table}: up to {missing - saved} rows cannot be read")
+    most = "max(rowid)" if key == "rowid" else "count(*)"
+    try:
+        missing = (source.execute(f"SELECT {most} FROM {table}").fetchone()[0] or 0) - saved
+    except sqlite3.Error:
+        report.lost.append(f"{table}: some rows cannot be read, nobody knows how many")
+    else:
+        if missing > 0:
+            report.lost.append(f"{table}: up to {missing} rows cannot be read")
 
 
 def _kinds(target: sqlite3.Connection, table: str, present: set[str]) -> list[str]:
     return [row[2] for row in target.execute(f"PRAGMA table_info({table})") if row[1] in present]
 
 
-def _readable(source: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
-    """Every row that can be read: from the front to the damage, from the back to it, and one by one between."""
-    first, last = 0, None
+def _readable(source: sqlite3.Connection, table: str, key: str, columns: str) -> Iterator[Any]:
+    """Every row that can be read: from the front to the damage, from the back to it, and by number between."""
+    first, last = b"" if key == "id" else 0, None
     try:
-        for row in source.execute(f"SELECT rowid, {columns} FROM {table} NOT INDEXED ORDER BY rowid"):
+        for row in source.execute(f"SELECT {key}, {columns} FROM {table} NOT INDEXED ORDER BY {key}"):
             first = row[0]
             yield row
         return
@@ -120,10 +135,12 @@ def _readable(source: sqlite3.Connection, table: str, columns: str) -> Iterator[
         pass
     with suppress(sqlite3.Error):
         for row in source.execute(
-            f"SELECT rowid, {columns} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid DESC", (first,)
+            f"SELECT {key}, {columns} FROM {table} NOT INDEXED WHERE {key} > ? ORDER BY {key} DESC", (first,)
         ):
             last = row[0]
             yield row
+    if not isinstance(first, int):
+        return
     for number in range(first + 1, min(first + _MOST_PROBES, last if last is not None else first + 10_000)):
         with suppress(sqlite3.Error):
             yield from source.execute(f"SELECT rowid, {columns} FROM {table} NOT INDEXED WHERE rowid = ?", (number,))
@@ -139,7 +156,7 @@ def _name_lost_runs(target: sqlite3.Connection, report: Report) -> None:
         if isinstance(run_id, str) and is_name(run_id):
             _insert_run(target, run_id, key)
             report.lost.append(f"run {run_id}: its own row; it is named '{_SALVAGED}' now")
-    for table in ("records", "artifacts", "running"):
+    for table in ("records", "artifacts", "running", "calls", "questions", "bookmarks"):
         dropped = target.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT seq FROM runs)").rowcount
         if dropped:
             report.lost.append(f"{table}: {dropped} rows of runs that nothing is known about")
@@ -169,6 +186,21 @@ def _read_files(folder: Path, target: sqlite3.Connection, report: Report) -> Non
         ).rowcount
     if taken:
         report.saved.append(f"artifacts: {taken} files whose rows are lost; their tasks run again in a resume")
+
+
+def _find_blobs(folder: Path, target: sqlite3.Connection, report: Report) -> None:
+    """Take up the files of blobs whose rows are lost, by their names, and tell which blobs are lost."""
+    nameless = target.execute("SELECT DISTINCT blob FROM links WHERE blob NOT IN (SELECT sha256 FROM blobs)").fetchall()
+    found = 0
+    for (sha256,) in nameless:
+        with suppress(OSError):
+            size = blob_path(folder, sha256.hex()).stat().st_size
+            target.execute("INSERT INTO blobs (sha256, size) VALUES (?, ?)", (sha256, size))
+            found += 1
+    if found:
+        report.saved.append(f"blobs: {found} files whose rows are lost")
+    if len(nameless) > found:
+        report.lost.append(f"blobs: {len(nameless) - found} that calls name; what those said is not whole")
 
 
 def _row_of(path: Path) -> tuple[str, int, int, bytes, str] | None:

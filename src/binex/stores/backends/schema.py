@@ -82,6 +82,46 @@ MIGRATIONS: Final = (
         UNIQUE (run, task, attempt)
     );
     """,
+    """
+    CREATE TABLE calls (
+        seq INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        task TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (run, task, attempt, number)
+    );
+    CREATE TABLE links (
+        id BLOB PRIMARY KEY,
+        previous BLOB NOT NULL,
+        blob BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE blobs (
+        seq INTEGER PRIMARY KEY,
+        sha256 BLOB NOT NULL UNIQUE,
+        size INTEGER NOT NULL,
+        content BLOB
+    );
+    CREATE TABLE questions (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        task TEXT NOT NULL,
+        state TEXT NOT NULL,
+        doc TEXT NOT NULL
+    );
+    CREATE INDEX questions_of_run ON questions (run);
+    CREATE INDEX questions_open ON questions (seq) WHERE state = 'open';
+    CREATE TABLE bookmarks (
+        seq INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (seq),
+        task TEXT NOT NULL,
+        name TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (run, task, name)
+    );
+    """,
 )
 """What brings a database from version N to N + 1, at index N. A released entry is never changed."""
 

@@ -4,19 +4,26 @@ What is settled is committed, together with everything else that was settled in 
 loop; artifact files follow the commit, or precede it where they are too large to stand in the database.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
+
+from pydantic import JsonValue
+from pydantic_core import to_json
 
 from binex.errors import InputError, RunOwnedError, StoreDamagedError, StoreError
+from binex.models.call import BodyPart, Call
 from binex.models.event import TaskStarted
 from binex.models.names import is_name
+from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Durability, Run
 from binex.models.task import Artifact, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends import rows, schema
+from binex.stores.backends.calls import Calls
 from binex.stores.backends.failures import DAMAGE_FIX, shown
 from binex.stores.backends.filesystem import (
     ARTIFACTS,
@@ -24,14 +31,17 @@ from binex.stores.backends.filesystem import (
     LOCKS,
     TEMPORARY,
     Mirror,
+    artifact_path,
+    file_pieces,
     prepare_folder,
     remove_dead_temporaries,
     reporting,
     require_folder,
 )
 from binex.stores.backends.large import LargeFiles
-from binex.stores.backends.lease import RunLease, find_owner, remove_lock, request_cancel
+from binex.stores.backends.lease import ANSWERED, CANCEL, RunLease, find_owner, remove_lock, tell_owner
 from binex.stores.backends.notes import Notes, ignore_failure
+from binex.stores.backends.questions import answering, asking, closing
 from binex.stores.backends.reader import SqliteReader, patiently
 from binex.stores.backends.repair import Repair
 from binex.stores.backends.statements import (
@@ -44,6 +54,9 @@ from binex.stores.backends.statements import (
     require_same,
 )
 from binex.stores.backends.writer import Writer
+
+LONGEST_WAIT_S: Final = 2.0
+"""How long who waits for an answer relies on being told of it."""
 
 
 @asynccontextmanager
@@ -141,7 +154,8 @@ class SqliteStore(SqliteReader):
         self._writer = Writer(
             connection, self._database, mirror=self._mirror, patience_s=patience_s, on_notice=on_notice
         )
-        self._large = LargeFiles(folder, is_synced=durability is Durability.FULL)
+        self._large = LargeFiles(is_synced=durability is Durability.FULL)
+        self._calls = Calls(folder, self._writer, self._large)
         self._notes = Notes(self._writer)
 
     # --- outcomes -------------------------------------------------------------------------------------------
@@ -163,14 +177,18 @@ class SqliteStore(SqliteReader):
         if len(run_ids) > 1:
             raise ValueError(f"an outcome belongs to one run, not to {', '.join(sorted(run_ids))}")
         (run_id,) = run_ids
+        await self._calls.wait()
         large = [artifact for artifact in artifacts if len(artifact.data) > INLINE_BYTES]
         if not large:
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
             return
-        async with self._large.alone(large):
+        async with self._large.alone([artifact.id for artifact in large]):
             new = await patiently(lambda: self._not_kept(run_id, large), "read", self._database, self._patience_s)
             for artifact in new:
-                await self._large.write(artifact, rows.envelope_of(artifact))
+                path = artifact_path(self.folder, run_id, artifact.id)
+                await self._large.write(
+                    f"artifact {artifact.id}", path, file_pieces(rows.envelope_of(artifact), artifact.data)
+                )
             await self._writer.submit(self._keeping(run_id, records, artifacts), self._leases.get(run_id))
 
     def _not_kept(self, run_id: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -304,7 +322,7 @@ class SqliteStore(SqliteReader):
 
     async def request_cancel(self, run_id: str) -> bool:
         epoch = await self._epoch_of(run_id)
-        return epoch is not None and request_cancel(self.folder, run_id, epoch)
+        return epoch is not None and tell_owner(self.folder, run_id, epoch, CANCEL)
 
     async def _epoch_of(self, run_id: str) -> int | None:
         found = await self._read("SELECT epoch FROM runs WHERE id = ?", run_id)
@@ -324,9 +342,55 @@ class SqliteStore(SqliteReader):
             if lease := self._leases.get(run_id):
                 self._notes.write(lease, [one for one in started if one.run_id == run_id])
 
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def keep_call(self, call: Call, parts: Sequence[BodyPart]) -> None:
+        self._calls.keep(call, parts, self._leases.get(call.run_id))
+
+    async def keep_bookmark(self, run_id: str, task: str, name: str, value: JsonValue) -> None:
+        doc = to_json(value).decode()
+
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO bookmarks (run, task, name, doc) VALUES (?, ?, ?, ?)",
+                (key_of(connection, run_id), task, name, doc),
+            )
+
+        await self._writer.submit(keep, self._leases.get(run_id))
+
+    # --- questions ------------------------------------------------------------------------------------------
+
+    async def ask(self, question: Question) -> Question:
+        return cast(Question, await self._writer.submit(asking(question), self._leases.get(question.run_id)))
+
+    async def answer(self, question_id: str, answer: Answer) -> Question:
+        # Bound to no lease: whoever is asked need not execute the run.
+        question = cast(Question, await self._writer.submit(answering(question_id, answer)))
+        await self._wake(question.run_id)
+        return question
+
+    async def close_question(self, question_id: str, state: QuestionState, answer: Answer | None = None) -> Question:
+        question = cast(Question, await self._writer.submit(closing(question_id, state, answer)))
+        await self._wake(question.run_id)
+        return question
+
+    async def _wake(self, run_id: str) -> None:
+        """Tell the owner of a run that one of its questions has ended."""
+        if lease := self._leases.get(run_id):
+            lease.hear_answer()
+        elif (epoch := await self._epoch_of(run_id)) is not None:
+            tell_owner(self.folder, run_id, epoch, ANSWERED)
+
+    async def wait_for_answer(self, run_id: str) -> None:
+        lease = self._leases.get(run_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await (asyncio.sleep(LONGEST_WAIT_S) if lease is None else lease.wait_for_answer())
+
     # --- the whole ------------------------------------------------------------------------------------------
 
     async def flush(self) -> None:
+        await self._calls.wait()
         await self._writer.finish()
 
     async def tidy(self) -> None:
@@ -352,6 +416,7 @@ class SqliteStore(SqliteReader):
 
     def close(self) -> None:
         """Give everything back. What was acknowledged is durable; files still to be written are, at the next open."""
+        self._calls.close()
         self._writer.close()
         self._mirror.close()
         self._connection.close()

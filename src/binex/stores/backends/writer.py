@@ -23,6 +23,7 @@ _FIRST_PAUSE_S: Final = 0.001
 _LONGEST_PAUSE_S: Final = 0.05
 _FIRST_NOTICE_S: Final = 1.0
 _NOTICE_EVERY_S: Final = 10.0
+_NO_HURRY_S: Final = 0.1
 
 Apply = Callable[[sqlite3.Connection], object]
 """Does one part of a transaction. It may be called again when another part made the transaction fail."""
@@ -66,16 +67,21 @@ class Writer:
         self._on_notice = on_notice
         self._parts: list[_Part] = []
         self._next_flush: asyncio.Handle | None = None
+        self._last_moment: asyncio.Handle | None = None
+        self._urgent = 0
         self._is_lonely = False
         self._wait: _Wait | None = None
         self._gave_up = False
         self._failure: StoreError | None = None
         self._refusal: StoreError | None = None
 
-    def submit(self, apply: Apply, lease: RunLease | None = None) -> "asyncio.Future[object]":
+    def submit(
+        self, apply: Apply, lease: RunLease | None = None, *, is_urgent: bool = True
+    ) -> "asyncio.Future[object]":
         """Have *apply* done in the next transaction; the future has its result once that is durable.
 
-        With a *lease*, only while that is still the run's: otherwise the future fails with LostLeaseError.
+        With a *lease*, only while that is still the run's: otherwise the future fails with LostLeaseError. What is
+        not urgent waits for somebody else's transaction, at most 0.1 s.
 
         Raises:
             StoreError: an earlier write failed.
@@ -84,6 +90,10 @@ class Writer:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[object] = loop.create_future()
         self._parts.append(_Part(apply, lease, result))
+        if not is_urgent:
+            self._last_moment = self._last_moment or loop.call_later(_NO_HURRY_S, self._flush_rest)
+            return result
+        self._urgent += 1
         if self._next_flush is None:
             self._next_flush = loop.call_soon(self._flush)
             if self._is_lonely:
@@ -128,8 +138,9 @@ class Writer:
             self._commit_parts()
         while not self._mirror.is_done:
             self._write_some_files()
-        if self._next_flush is not None:
-            self._next_flush.cancel()
+        for planned in (self._next_flush, self._last_moment):
+            if planned is not None:
+                planned.cancel()
         closed = StoreError(f"{shown(self._database)} is closed")
         parts, self._parts = self._parts, []
         for part in parts:
@@ -138,10 +149,16 @@ class Writer:
 
     def _flush(self) -> None:
         self._next_flush = None
-        self._is_lonely = len(self._parts) <= 1
+        self._is_lonely = self._urgent <= 1
+        if self._urgent:
+            self._commit_parts()
+
+    def _flush_rest(self) -> None:
+        self._last_moment = None
         self._commit_parts()
 
     def _commit_parts(self) -> None:
+        self._urgent = 0
         # Who was cancelled before the commit asked for nothing.
         parts, self._parts = [part for part in self._parts if not part.result.cancelled()], []
         if not parts:
@@ -259,6 +276,7 @@ class Writer:
                 f" since {self._wait.since:%H:%M:%S}"
             )
         self._is_lonely = False
+        self._urgent = len(self._parts)
         if self._next_flush is not None:
             self._next_flush.cancel()
         self._next_flush = loop.call_later(self._wait.next_pause_s(), self._flush)

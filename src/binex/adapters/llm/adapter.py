@@ -1,0 +1,158 @@
+"""The adapter for models: ``llm://provider/model``."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Final, Protocol, runtime_checkable
+
+from pydantic import JsonValue
+
+from binex.adapters.attempt import current_attempt
+from binex.adapters.base import NodeUse
+from binex.adapters.llm.backends import MOCK, Backends
+from binex.adapters.llm.exchange import Exchange
+from binex.adapters.llm.messages import opening_messages
+from binex.adapters.llm.models import Models
+from binex.adapters.llm.naming import ModelName
+from binex.adapters.llm.port import Connection, ModelBackend
+from binex.adapters.llm.rounds import Conversation, Toolbox
+from binex.adapters.llm.settings import NodeSettings, read_settings, settings_faults
+from binex.adapters.llm.structured import Shape
+from binex.errors import AgentError, AuthenticationError, FieldFault, InputError
+from binex.models.health import AgentHealth, HealthStatus
+from binex.models.limits import Limits
+from binex.models.settings import Rates
+from binex.models.task import Artifact, TaskNode, now
+
+_HEALTH_S: Final = 5.0
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A backend that reads something of the workflow's folder before a run begins."""
+
+    def prepare(self, config: Mapping[str, JsonValue], folder: str | None) -> list[FieldFault]: ...
+
+
+class LlmAdapter:
+    """Asks models. Nothing of one node is kept for another.
+
+    *backends* stand for the providers that they are named by; *prices* are the project's own.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        backends: Mapping[str, ModelBackend] | None = None,
+        *,
+        prices: Mapping[str, Rates] | None = None,
+    ) -> None:
+        self._limits = limits
+        self._backends = Backends(backends)
+        self._exchange = Exchange(limits.output_bytes, prices or {})
+
+    async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:  # noqa: ARG002 - what a model is told are the task's inputs
+        """Ask the task's model, and let it use its tools, until there is an answer that fits.
+
+        Raises:
+            RemoteError: neither the model nor any that stands in for it could be had.
+            SchemaError: the answer does not fit, whatever was tried.
+            BudgetError: the budget does not allow a request.
+        """
+        settings = self._settings_of(task)
+        models = Models(task, settings, self._backends, self._exchange)
+        for secret in (*settings.secrets, *(os.environ.get(name, "") for name in models.key_variables)):
+            if secret:
+                current_attempt().hide(secret)
+        shape = Shape.of(task)
+        async with self._toolbox_of(task) as toolbox:
+            talk = Conversation(models, opening_messages(task), shape, toolbox, settings.max_tool_rounds)
+            value = await talk.answer(task.repair)
+        return shape.artifacts(task, value)
+
+    def check(self, use: NodeUse) -> list[FieldFault]:
+        """What is wrong with the model's name, with the settings, and whether there is anything to ask."""
+        try:
+            name = self._backends.name_of(use.agent)
+        except InputError as error:
+            return [FieldFault(("agent",), error.message, error.fix)]
+        backend = self._backends.backend_for(name.provider)
+        faults = list(settings_faults(use.config, backend, name.provider, name.model))
+        if not use.inputs and not use.has_instructions:
+            message = "there is nothing to ask the model: neither 'inputs' nor 'messages'"
+            faults.append(FieldFault(("agent",), message, 'add for example inputs: {topic: "${user.topic}"}'))
+        return faults
+
+    async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
+        """Read the scripts of scripted models."""
+        faults: dict[str, Sequence[FieldFault]] = {}
+        for use in uses:
+            backend = self._backends.backend_for(self._backends.name_of(use.agent).provider)
+            if isinstance(backend, ReadsFiles):
+                folder = None if use.folder is None else str(use.folder)
+                found = await asyncio.to_thread(backend.prepare, use.config, folder)
+                if found:
+                    faults[use.node_id] = found
+        return faults
+
+    async def health(self, agent: str) -> AgentHealth:
+        """Whether the provider can be reached with the key that is there, and has the model."""
+        began = monotonic()
+        latency_ms = None
+        try:
+            name = self._backends.name_of(agent)
+            backend = self._backends.backend_for(name.provider)
+            async with asyncio.timeout(_HEALTH_S):
+                models = await backend.list_models(name.provider, Connection())
+            latency_ms = round((monotonic() - began) * 1000, 1)
+            status, detail = _judge(name, models)
+        except TimeoutError:
+            status, detail = HealthStatus.UNREACHABLE, f"no answer in {_HEALTH_S:g} s"
+        except AuthenticationError as error:
+            status, detail = HealthStatus.UNREACHABLE, self._advice_on_key(agent) or error.message
+        except (AgentError, InputError) as error:
+            status, detail = HealthStatus.UNREACHABLE, error.message
+        return AgentHealth(agent=agent, status=status, detail=detail, latency_ms=latency_ms, checked_at=now())
+
+    async def close(self) -> None:
+        """Give back the connections that were kept open."""
+        await self._backends.close()
+
+    @asynccontextmanager
+    async def _toolbox_of(self, task: TaskNode) -> AsyncIterator[Toolbox | None]:
+        if not task.tools:
+            yield None
+            return
+        from binex.adapters.tools.toolbox import open_toolbox
+
+        async with open_toolbox(task, output_bytes=self._limits.output_bytes) as toolbox:
+            yield toolbox
+
+    def _settings_of(self, task: TaskNode) -> NodeSettings:
+        """The task's settings, now that their references are filled in."""
+        try:
+            name = self._backends.name_of(task.agent)
+        except InputError as error:
+            raise AgentError(error.message, fix=error.fix, is_retryable=False) from None
+        backend = self._backends.backend_for(name.provider)
+        for fault in settings_faults(task.config, backend, name.provider, name.model):
+            raise AgentError(f"{'.'.join(map(str, fault.path))}: {fault.message}", fix=fault.fix, is_retryable=False)
+        return read_settings(task.config)
+
+    def _advice_on_key(self, agent: str) -> str | None:
+        """Which variable to set, where none is; never what is in one."""
+        provider = self._backends.name_of(agent).provider
+        names = self._backends.backend_for(provider).key_variables(provider)
+        return f"set {names[0]}" if names and not any(os.environ.get(name) for name in names) else None
+
+
+def _judge(name: ModelName, models: list[str] | None) -> tuple[HealthStatus, str]:
+    if name.provider == MOCK:
+        return HealthStatus.OK, "a scripted model, built in"
+    if models is None:
+        return HealthStatus.UNKNOWN, f"{name.provider} does not tell which models it has"
+    if name.model in models or f"{name.model}:latest" in models:
+        return HealthStatus.OK, f"{name.provider} has it, among {len(models):,} models"
+    return HealthStatus.DEGRADED, f"{name.provider} answers, and has no model '{name.model:.80}'"

@@ -1,0 +1,166 @@
+"""One request to a model and its reply: asked of the tape first, paid for, recorded, and shown while it comes in."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import cache
+from typing import cast
+
+from pydantic import TypeAdapter
+
+from binex.adapters.attempt import AttemptContext, current_attempt
+from binex.adapters.llm.port import (
+    Connection,
+    Finished,
+    FinishReason,
+    ModelBackend,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallMade,
+)
+from binex.adapters.llm.pricing import estimate, price, sensible
+from binex.errors import AuthenticationError, BadReplyError, RemoteError
+from binex.models.call import CallKind
+from binex.models.settings import Rates
+from binex.tape.recorder import Recorded, Taping
+
+EVENTS = "application/x-ndjson"
+_SHOWN = 200
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a model answered."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    finished: Finished | None = None
+    """None where the stream ended without saying that it is complete."""
+
+
+class Exchange:
+    """Asks models. An answer may have *max_bytes*; *own* are the project's own prices."""
+
+    def __init__(self, max_bytes: int, own: Mapping[str, Rates]) -> None:
+        self._max_bytes = max_bytes
+        self._own = own
+
+    async def ask(self, backend: ModelBackend, request: ModelRequest, connect: Callable[[], Connection]) -> Reply:
+        """The reply to *request*; *connect* is only called where the tape does not know it.
+
+        Raises:
+            RemoteError: the provider could not be reached, refused or failed; the model will not answer.
+            BadReplyError: the reply is no valid one: broken off, cut, empty, or too large.
+            BudgetError: the budget does not allow the request.
+        """
+        attempt = current_attempt()
+        target = f"{request.provider}/{request.model}"
+        body = request.model_dump_json(exclude_defaults=True).encode()
+        recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
+        if recorded is not None:
+            with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
+                reply = await self._listen(_played(recorded, request), attempt, taping, request)
+                taping.price(sensible(reply.finished.usage) if reply.finished else None, 0.0, "replayed")
+            return _checked(reply, request)
+        connection = connect()
+        limit = estimate(backend, request, connection, len(body), self._own)
+        async with attempt.ledger.reserve(limit, model=target) as reservation:
+            with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
+                usage, cost, priced_by = None, None, ""
+                try:
+                    reply = await self._listen(backend.stream(request, connection), attempt, taping, request)
+                    usage, cost, priced_by = price(request, reply.finished, self._own)
+                except RemoteError as error:
+                    taping.respond(status=error.status)
+                    if error.status is not None and error.status >= 400:
+                        cost, priced_by = 0.0, "refused"
+                    raise
+                finally:
+                    taping.price(usage, cost, priced_by)
+                    reservation.spend(cost)
+        return _checked(reply, request)
+
+    async def _listen(
+        self, events: AsyncIterator[ModelEvent], attempt: AttemptContext, taping: Taping, request: ModelRequest
+    ) -> Reply:
+        reply, texts, size = Reply(), list[str](), 0
+        taping.respond(media_type=EVENTS)
+        async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
+            async for event in events:
+                line = event.model_dump_json(exclude_none=True).encode()
+                taping.chunk(line + b"\n")
+                size += len(line)
+                if size > self._max_bytes:
+                    message = f"bad reply from {request.provider}: longer than {self._max_bytes:,} bytes"
+                    raise BadReplyError(message, fix="raise limits.output_bytes", host=request.provider)
+                match event:
+                    case TextDelta():
+                        texts.append(event.text)
+                        attempt.stream(event.text)
+                    case ToolCallMade():
+                        reply.calls.append(event.call)
+                    case Finished():
+                        reply.finished = event
+                    case ReasoningDelta():
+                        pass
+        reply.text = "".join(texts)
+        if reply.finished is None:
+            message = f"bad reply from {request.provider}: it broke off after {size:,} bytes"
+            raise BadReplyError(message, host=request.provider, body=reply.text[:_SHOWN])
+        return reply
+
+
+@cache
+def _event_type() -> TypeAdapter[ModelEvent]:
+    return TypeAdapter(ModelEvent)
+
+
+async def _played(recorded: Recorded, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    """What was said then, and how it failed if it did."""
+    for event in _events_in(recorded.body, request):
+        yield event
+    if recorded.error is not None or not recorded.is_complete:
+        raise _error_of(recorded, request)
+
+
+def _events_in(body: bytes, request: ModelRequest) -> Iterator[ModelEvent]:
+    for line in body.splitlines():
+        try:
+            yield _event_type().validate_json(line)
+        except ValueError:
+            message = f"the recorded reply of {request.provider}/{request.model} cannot be read: {line[:_SHOWN]!r}"
+            raise BadReplyError(message, host=request.provider, is_retryable=False) from None
+
+
+def _error_of(recorded: Recorded, request: ModelRequest) -> RemoteError:
+    kind, _, message = (recorded.error or "").partition(": ")
+    kinds = {error.__name__: error for error in (RemoteError, AuthenticationError, BadReplyError)}
+    text = message if kind in kinds else recorded.error or "the recorded reply is incomplete"
+    return kinds.get(kind, RemoteError)(text, host=request.provider, status=recorded.status)
+
+
+def _checked(reply: Reply, request: ModelRequest) -> Reply:
+    """The reply, if it is one that can be worked with."""
+    reason = reply.finished.reason if reply.finished else ""
+    who, shown = request.provider, reply.text[:_SHOWN]
+    if reason == FinishReason.REFUSAL:
+        message = f"{who}: {request.model} refused to answer" + (f": {shown}" if shown else "")
+        raise RemoteError(message, fix="word the request differently", host=who, body=shown, is_retryable=False)
+    if reason == FinishReason.LENGTH:
+        message = f"bad reply from {who}: {request.model} was cut off{_length_of(reply, request)}"
+        fix = "raise config.max_tokens, or ask for less"
+        raise BadReplyError(message, fix=fix, host=who, body=shown, is_retryable=False)
+    if not reply.text.strip() and not reply.calls:
+        message = f"bad reply from {who}: {request.model} said nothing (it ended with '{reason:.40}')"
+        raise BadReplyError(message, host=who)
+    return reply
+
+
+def _length_of(reply: Reply, request: ModelRequest) -> str:
+    usage = sensible(reply.finished.usage) if reply.finished else None
+    after = f" after {usage.output_tokens:,} tokens" if usage and usage.output_tokens is not None else ""
+    limit = request.settings.get("max_tokens")
+    return after if limit is None else f"{after} (config.max_tokens: {limit})"

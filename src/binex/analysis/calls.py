@@ -1,0 +1,119 @@
+"""What was said on any wire: the calls of a run, and one of them word for word."""
+
+import re
+
+from pydantic import JsonValue
+
+from binex.analysis.artifacts import Damage
+from binex.analysis.state import as_seen
+from binex.errors import DamagedDataError, InputError, suggest
+from binex.models.base import Model
+from binex.models.call import Body, Call
+from binex.models.json_value import decode_json
+from binex.models.run import Run
+from binex.stores.run_store import RunStore
+
+_NAME = re.compile(r"(?P<task>.+?)(?::(?P<attempt>\d{1,6})\.(?P<number>\d{1,6}))?\Z", re.S)
+_LONGEST_NAME = 300
+
+
+class CallList(Model):
+    """The calls of a run, or of one task of it."""
+
+    run: Run
+    """The run as it is now."""
+    calls: tuple[Call, ...]
+    """In the order in which they ended."""
+
+
+class Said(Model):
+    """One side of a call."""
+
+    media_type: str = ""
+    """What it is, as in `application/json`."""
+    size: int = 0
+    """How many bytes it has."""
+    text: str | None = None
+    """What it says, where it is text."""
+    value: JsonValue = None
+    """What it says as a value, where it is JSON."""
+
+
+class CallDetail(Model):
+    """One call word for word, as it was kept: without secrets."""
+
+    call: Call
+    """Everything but the two bodies."""
+    request: Said | None = None
+    """What was asked."""
+    response: Said | None = None
+    """What came back."""
+    damage: tuple[Damage, ...] = ()
+    """What of it can no longer be read."""
+
+
+async def list_calls(store: RunStore, run: Run, task: str | None = None) -> CallList:
+    """The calls of *run*, or of one task of it.
+
+    Raises:
+        InputError: no such task has made a call.
+    """
+    calls = await store.list_calls(run.id)
+    if task is not None:
+        found = [call for call in calls if call.task == task]
+        if not found:
+            known = {call.task for call in calls}
+            fix = suggest(task[:_LONGEST_NAME], known, "tasks with calls") if known else "the run made no calls at all"
+            raise InputError(f"no calls of a task '{task:.60}' in run {run.id}", fix=fix)
+        calls = found
+    return CallList(run=await as_seen(store, run), calls=tuple(calls))
+
+
+async def find_call(store: RunStore, run: Run, text: str) -> Call:
+    """The call that *text* names: ``plan:1.2`` is the second one of the first attempt, ``plan`` the only one.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    match = _NAME.match(text)
+    assert match is not None
+    calls = (await list_calls(store, run, match["task"])).calls
+    if match["attempt"] is not None:
+        wanted = (int(match["attempt"]), int(match["number"]))
+        calls = tuple(call for call in calls if (call.attempt, call.number) == wanted)
+    if len(calls) == 1:
+        return calls[0]
+    all_of_task = (await list_calls(store, run, match["task"])).calls
+    names = ", ".join(name_of(call) for call in all_of_task[:12]) + (", …" if len(all_of_task) > 12 else "")
+    what = f"task '{match['task']:.60}' made {len(calls)} calls" if calls else f"no call '{text:.60}' in run {run.id}"
+    raise InputError(what, fix=f"name one of them: {names}")
+
+
+async def call_detail(store: RunStore, call: Call) -> CallDetail:
+    """Everything about a call; what can no longer be read is named in ``damage``, and the rest is there."""
+    damage: list[Damage] = []
+    sides: dict[str, Said | None] = {}
+    for side, body in (("request", call.request), ("response", call.response)):
+        try:
+            sides[side] = None if body is None else _said(body, await store.read_body(body))
+        except DamagedDataError as error:
+            damage.append(Damage(where=f"{name_of(call)} {side}", message=error.message, fix=error.fix))
+            sides[side] = None
+    return CallDetail(call=call, request=sides["request"], response=sides["response"], damage=tuple(damage))
+
+
+def name_of(call: Call) -> str:
+    """What a call is called within its run: ``plan:1.2``, the second one of the first attempt."""
+    return f"{call.task}:{call.attempt}.{call.number}"
+
+
+def _said(body: Body, data: bytes) -> Said:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Said(media_type=body.media_type, size=body.size)
+    try:
+        value = decode_json(data)
+    except ValueError:
+        value = None
+    return Said(media_type=body.media_type, size=body.size, text=text, value=value)

@@ -1,0 +1,96 @@
+"""Puts together what a run is made of before it starts: its plan, its people, its money."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from binex.graph.scope import RunContext
+from binex.loader import Bound
+from binex.models.call import Spend
+from binex.models.event import Notice
+from binex.models.names import node_of
+from binex.models.question import Question
+from binex.models.run import Run, RunStatus
+from binex.runtime.account import Measures
+from binex.runtime.budget import Past, RunLedger
+from binex.runtime.desk import Asker, Patience, RunDesk
+from binex.runtime.journal import Journal, RunLog
+from binex.runtime.orchestrator import Orchestrator, RunPlan
+from binex.runtime.surroundings import RunSurroundings
+from binex.stores.execution_store import Lease
+from binex.stores.run_store import RunStore
+from binex.tape.redaction import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """One run, with all that is known about it before it is executed."""
+
+    run: Run
+    bound: Bound
+    context: RunContext
+    redactor: Redactor
+    lease: AbstractAsyncContextManager[Lease]
+    past: Past = field(default_factory=Past)
+    bookmarks: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who can be asked while a run is executed."""
+
+    asker: Asker | None = None
+    """Asks somebody who is there."""
+    patience: Patience = Patience.DEADLINE
+    """How long to wait for others."""
+
+
+def plan_run(
+    parts: RunParts, orchestrator: Orchestrator, *, store: RunStore, journal: Journal, people: People
+) -> RunPlan:
+    """The plan by which *orchestrator* executes a run."""
+    run, spec = parts.run, parts.bound.spec
+    desk = RunDesk(
+        store, run.id, tell=journal.tell, redactor=parts.redactor, asker=people.asker, patience=people.patience
+    )
+    measures = Measures(
+        desk_of=desk.for_task,
+        wind_down=lambda: orchestrator.wind_down(RunStatus.OVER_BUDGET),
+        notice=lambda message: journal.tell(Notice(run_id=run.id, message=message)),
+        note_change=orchestrator.look,
+    )
+    of_nodes = {node_id: node.budget for node_id, node in spec.nodes.items() if node.budget is not None}
+    ledger = RunLedger(run.budget, of_nodes, measures, parts.past)
+
+    def surround(log: RunLog) -> RunSurroundings:
+        return RunSurroundings(
+            log, store, desks=desk, ledgers=ledger, redactor=parts.redactor, bookmarks=parts.bookmarks
+        )
+
+    return RunPlan(
+        spec=spec,
+        dag=parts.bound.dag,
+        run=run,
+        context=parts.context,
+        redactor=parts.redactor,
+        lease=parts.lease,
+        surround=surround,
+        desk=desk,
+        is_held_up=lambda path: path in ledger.held_up,
+        was_refused=ledger.was_refused,
+    )
+
+
+async def read_past(store: RunStore, run_id: str) -> Past:
+    """What earlier sessions of a run have spent, and what people have said in it; also of one that was killed."""
+    by_node: dict[str, Spend] = {}
+    for call in await store.list_calls(run_id):
+        node_id = node_of(call.task)
+        by_node[node_id] = by_node.get(node_id, Spend()).plus(call.spend)
+    questions: Sequence[Question] = await store.list_questions(run_id)
+    total = Spend()
+    for spent in by_node.values():
+        total = total.plus(spent)
+    return Past(total, by_node, tuple(questions))

@@ -1,0 +1,112 @@
+"""Keeps what a run and its nodes spend within their budgets."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from binex.adapters.attempt import Ledger, Reservation
+from binex.errors import BudgetError, CheaperModelError
+from binex.models.call import Spend
+from binex.models.question import Question
+from binex.models.task import TaskNode
+from binex.models.workflow import Budget
+from binex.runtime.account import Account, Measures, Share, to_nano
+
+_NOTHING: Final = Spend()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier sessions of the run have spent, and what people have said about it."""
+
+    spent: Spend = _NOTHING
+    spent_by_node: Mapping[str, Spend] = field(default_factory=dict)
+    questions: Sequence[Question] = ()
+
+
+class RunLedger:
+    """The money of one run. A node's budget holds for all items of a ``foreach`` together."""
+
+    def __init__(
+        self, budget: Budget | None, node_budgets: Mapping[str, Budget], measures: Measures, past: Past | None = None
+    ) -> None:
+        past = past or Past()
+        self._measures = measures
+        self._run = None if budget is None else Account(budget, None, past.spent, past.questions, measures)
+        self._nodes = {
+            node_id: Account(own, node_id, past.spent_by_node.get(node_id, _NOTHING), past.questions, measures)
+            for node_id, own in node_budgets.items()
+        }
+        self._refused: set[str] = set()
+        self._unpriced: set[str] = set()
+
+    def for_task(self, task: TaskNode) -> Ledger:
+        """Where an attempt at *task* asks before it spends."""
+        node = self._nodes.get(task.node_id)
+        # The node's first: whoever waits for the run's budget then holds nothing of it.
+        return _TaskLedger(self, task, [account for account in (node, self._run) if account is not None])
+
+    def was_refused(self, path: str) -> bool:
+        """Whether a task failed because the run's budget ended: it is not done, and a resumed run does it again."""
+        return path in self._refused
+
+    @property
+    def held_up(self) -> frozenset[str]:
+        """The paths of the tasks that wait for their turn, perhaps until somebody has answered another task."""
+        return frozenset().union(*(account.waiting for account in (self._run, *self._nodes.values()) if account))
+
+    def note_unpriced(self, model: str) -> None:
+        """A call whose price is unknown is about to be made."""
+        if model not in self._unpriced:
+            self._unpriced.add(model)
+            self._measures.notice(f"the price of {model} is unknown, so the budget cannot count it")
+
+    def note_refused(self, path: str) -> None:
+        """A task may not go on, since the run's budget is used up."""
+        self._refused.add(path)
+        self._measures.wind_down()
+
+
+class _TaskLedger:
+    """A run's money, as one task sees it."""
+
+    def __init__(self, whole: RunLedger, task: TaskNode, accounts: Sequence[Account]) -> None:
+        self._whole = whole
+        self._task = task
+        self._accounts = accounts
+
+    @asynccontextmanager
+    async def reserve(self, estimate_usd: float | None, *, model: str) -> AsyncIterator[Reservation]:
+        if estimate_usd is None and self._accounts:
+            self._whole.note_unpriced(model)
+        shares: list[Share] = []
+        try:
+            for account in self._accounts:
+                shares.append(await self._admit(account, estimate_usd, model))
+            yield _Shares(shares)
+        finally:
+            for share in shares:
+                share.settle(0)
+
+    async def _admit(self, account: Account, estimate_usd: float | None, model: str) -> Share:
+        try:
+            return await account.admit(to_nano(estimate_usd or 0.0), model, self._task)
+        except CheaperModelError:
+            raise
+        except BudgetError:
+            if account.is_of_run:
+                self._whole.note_refused(self._task.path)
+            raise
+
+
+class _Shares:
+    """What a call may spend, of every budget that it falls under."""
+
+    def __init__(self, shares: Sequence[Share]) -> None:
+        self._shares = shares
+
+    def spend(self, cost_usd: float | None) -> None:
+        for share in self._shares:
+            # A cost that stays unknown counts as it was estimated: better too much than without end.
+            share.settle(share.amount if cost_usd is None else to_nano(cost_usd))

@@ -1,0 +1,139 @@
+"""Keeps calls: without hurry, and never before the bytes that they name are in their place."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from binex.errors import LostLeaseError, StoreError
+from binex.models.call import BodyPart, Call
+from binex.stores.backends import rows
+from binex.stores.backends.filesystem import TEMPORARY, blob_path
+from binex.stores.backends.large import LargeFiles
+from binex.stores.backends.lease import RunLease
+from binex.stores.backends.statements import INLINE_BYTES, key_of
+from binex.stores.backends.writer import Apply, Writer
+
+_MOST_KNOWN: Final = 1 << 16
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A call on its way to the writer."""
+
+    run_id: str
+    row: tuple[str, int, int, str]
+    parts: Sequence[BodyPart]
+    lease: RunLease | None
+
+
+class Calls:
+    """Gives calls to the writer, in the order in which they come."""
+
+    def __init__(self, folder: Path, writer: Writer, files: LargeFiles) -> None:
+        self._folder = folder
+        self._writer = writer
+        self._files = files
+        self._known: set[str] = set()
+        self._last: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def keep(self, call: Call, parts: Sequence[BodyPart], lease: RunLease | None) -> None:
+        """Keep a call with the next commit; may be called in any thread.
+
+        Raises:
+            StoreError: an earlier write failed.
+        """
+        self._writer.require_usable()
+        row = (call.task, call.attempt, call.number, rows.call_doc(call))
+        kept = _Kept(call.run_id, row, [part for part in parts if part.id not in self._known], lease)
+        if threading.get_ident() == self._thread:
+            self._keep(kept)
+        else:
+            self._loop.call_soon_threadsafe(self._keep, kept)
+
+    async def wait(self) -> None:
+        """Return when all calls kept until now will be part of the next commit."""
+        if self._last is not None:
+            await asyncio.wait([self._last])
+
+    def close(self) -> None:
+        """Stop; what is not with the writer yet is not kept."""
+        if self._last is not None:
+            self._last.cancel()
+
+    def _keep(self, kept: _Kept) -> None:
+        large = [part for part in kept.parts if len(part.data) > INLINE_BYTES]
+        if large or self._last is not None:
+            task = self._last = self._loop.create_task(self._keep_large(kept, large, self._last))
+            task.add_done_callback(self._end)
+            return
+        try:
+            self._submit(kept)
+        except StoreError as error:  # said to whoever writes next: nobody may be there to hear it now
+            self._writer.fail(error)
+
+    async def _keep_large(self, kept: _Kept, large: Sequence[BodyPart], before: "asyncio.Task[None] | None") -> None:
+        async with self._files.alone([part.sha256 for part in large]):
+            for part in large:
+                path = blob_path(self._folder, part.sha256)
+                name = f"blob {part.sha256[:12]}"
+                await self._files.write(name, path, [part.data], temporaries=self._folder / TEMPORARY)
+        if before is not None:
+            await asyncio.wait([before])
+        self._submit(kept)
+
+    def _end(self, task: "asyncio.Task[None]") -> None:
+        if self._last is task:
+            self._last = None
+        self._check(task)
+
+    def _submit(self, kept: _Kept) -> None:
+        if kept.parts:
+            # Bound to no lease: calls of other runs may need the same parts, and believe them to be there.
+            written = self._writer.submit(_inserting(kept.parts), is_urgent=False)
+            written.add_done_callback(self._check)
+            written.add_done_callback(lambda result: self._learn(result, kept.parts))
+
+        def insert(connection: sqlite3.Connection) -> None:
+            key = key_of(connection, kept.run_id) if kept.lease is None else kept.lease.key
+            connection.execute(
+                "INSERT OR IGNORE INTO calls (run, task, attempt, number, doc) VALUES (?, ?, ?, ?, ?)",
+                (key, *kept.row),
+            )
+
+        self._writer.submit(insert, kept.lease, is_urgent=False).add_done_callback(self._check)
+
+    def _check(self, result: "asyncio.Future[Any]") -> None:
+        """Nobody waits for a call, so that one that could not be kept must be heard of at the next write."""
+        error = None if result.cancelled() else result.exception()
+        if error is None or isinstance(error, LostLeaseError):  # its run hears of that by itself
+            return
+        self._writer.fail(error if isinstance(error, StoreError) else StoreError(f"cannot keep a call: {error}"))
+
+    def _learn(self, result: "asyncio.Future[object]", parts: Iterable[BodyPart]) -> None:
+        if result.cancelled() or result.exception() is not None:
+            return
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(part.id for part in parts)
+
+
+def _inserting(parts: Sequence[BodyPart]) -> Apply:
+    blobs = []
+    links = []
+    for part in parts:
+        sha256 = bytes.fromhex(part.sha256)
+        links.append((bytes.fromhex(part.id), bytes.fromhex(part.previous), sha256))
+        size = len(part.data)
+        blobs.append((sha256, size, part.data if size <= INLINE_BYTES else None))
+
+    def insert(connection: sqlite3.Connection) -> None:
+        connection.executemany("INSERT OR IGNORE INTO blobs (sha256, size, content) VALUES (?, ?, ?)", blobs)
+        connection.executemany("INSERT OR IGNORE INTO links (id, previous, blob) VALUES (?, ?, ?)", links)
+
+    return insert

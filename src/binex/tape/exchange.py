@@ -1,0 +1,102 @@
+"""One request over HTTP on tape, whatever library makes it."""
+
+from binex.models.call import CallKind
+from binex.tape.content_coding import decoder_of
+from binex.tape.recorder import Headers, Recorded, Recorder
+
+_LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: response.completed")
+_LONGEST_LAST = 1 << 16
+
+
+class Exchange:
+    """A request and its response, as they go over the wire. A library's hook tells it what happens."""
+
+    __slots__ = ("_decode", "_has_asked", "_headers", "_is_events", "_last", "_recorder", "_request", "_taping", "_target")
+
+    def __init__(self, recorder: Recorder, method: str, url: str, headers: Headers, body: bytes | None) -> None:
+        """Begin; *body* is None where it is not known before it is sent."""
+        self._recorder = recorder
+        self._target = f"{method} {url}"
+        self._headers = headers
+        self._request: list[bytes] = []
+        self._last = b""
+        self._is_events = False
+        self._decode = None
+        self._taping = recorder.begin(
+            CallKind.HTTP, self._target, body or b"", media_type=_value(headers, "content-type"), headers=headers
+        )
+        self._has_asked = body is not None
+
+    def ask(self, piece: bytes) -> None:
+        """A piece of the request has been sent."""
+        self._request.append(bytes(piece))
+
+    def answer(self, body: bytes) -> Recorded | None:
+        """What the tape answers instead of the outside, if anything.
+
+        Raises:
+            ReplayError: only the tape may answer, and it has nothing that fits; the exchange failed with it.
+        """
+        try:
+            return self._recorder.answer(CallKind.HTTP, self._target, body)
+        except BaseException as error:
+            self.fail(error)
+            raise
+
+    def begin_response(self, status: int, headers: Headers, *, is_decoded: bool = False) -> None:
+        """The response begins; *is_decoded* where its body will come without its content coding."""
+        self._ask_whole()
+        media_type = _value(headers, "content-type")
+        self._is_events = media_type.startswith("text/event-stream")
+        if not is_decoded:
+            self._decode = decoder_of(_value(headers, "content-encoding"))
+        self._taping.respond(media_type=media_type, status=status, headers=headers)
+
+    def take(self, data: bytes) -> None:
+        """A piece of the response has been read."""
+        if self._decode is not None:
+            data = self._decode(data)
+        if data:
+            self._taping.chunk(data)
+            if self._is_events:
+                self._last = data if len(data) > 64 else (self._last + data)[-_LONGEST_LAST:]
+
+    def fail(self, error: BaseException) -> None:
+        """It broke off."""
+        self._ask_whole()
+        self._taping.fail(error)
+
+    def end(self) -> None:
+        """The response came to its end."""
+        self._taping.end()
+
+    def abandon(self) -> None:
+        """Nobody reads on. That is no loss where the last event says that it is the last."""
+        self._taping.end(is_complete=self._is_events and any(event in self._last for event in _LAST_EVENTS))
+
+    def _ask_whole(self) -> None:
+        if not self._has_asked:
+            self._has_asked = True
+            body = b"".join(self._request)
+            self._request.clear()
+            self._taping.ask(body, media_type=_value(self._headers, "content-type"), headers=self._headers)
+
+
+def headers_to_play(headers: Headers) -> list[tuple[str, str]]:
+    """The headers of a recorded response without those that only concerned its way over the wire."""
+    gone = ("content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive")
+    return [(name, value) for name, value in headers if name.lower() not in gone]
+
+
+def pieces_to_play(recorded: Recorded) -> list[bytes]:
+    """The body of a recorded response in the pieces in which it came."""
+    pieces: list[bytes] = []
+    at = 0
+    for chunk in recorded.chunks:
+        pieces.append(recorded.body[at : at + chunk.size])
+        at += chunk.size
+    return [piece for piece in (*pieces, recorded.body[at:]) if piece]
+
+
+def _value(headers: Headers, wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")

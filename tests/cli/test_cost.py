@@ -1,0 +1,101 @@
+"""``binex cost``: what is printed about money."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from binex.models.call import Call, CallKind, Usage
+from binex.models.task import now
+from binex.stores.backends.sqlite import open_sqlite_store
+from tests.cli.conftest import Shell
+
+FLOW = """
+name: paid
+budget: {max_cost: 1.00, policy: warn}
+nodes:
+  a: {agent: local://steps.give, inputs: {value: 1}, budget: 0.25}
+  b: {agent: local://steps.give, inputs: {value: 2}}
+"""
+
+
+@pytest.fixture
+def paid(shell: Shell) -> Shell:
+    """A folder with a run whose nodes have no models, and calls that were put beside it."""
+    shell.write("paid.yaml", FLOW)
+    assert shell("run", "paid.yaml", "-q").code == 0
+    return shell
+
+
+def keep(shell: Shell, *calls: tuple[str, str, float | None]) -> None:
+    run_id = shell("runs", "--json").json()["runs"][0]["id"]
+
+    async def write() -> None:
+        async with open_sqlite_store(shell.folder / ".binex") as store:
+            for number, (task, model, cost) in enumerate(calls, start=1):
+                values: dict[str, Any] = {"cost_usd": cost, "priced_by": "" if cost is None else "prices 1"}
+                used = Usage(input_tokens=1200, output_tokens=30)
+                store.keep_call(
+                    Call(
+                        run_id=run_id,
+                        task=task,
+                        attempt=1,
+                        number=number,
+                        kind=CallKind.MODEL,
+                        target=model,
+                        started_at=now(),
+                        usage=used,
+                        **values,
+                    ),
+                    (),
+                )
+            await store.flush()
+
+    asyncio.run(write())
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_the_cost_is_shown_by_node_and_by_model(paid: Shell) -> None:
+    keep(paid, ("a", "openai/gpt-4o", 0.3), ("b", "openai/gpt-4o", 0.125), ("b", "mock/m", 0.0))
+    said = paid("cost")
+    assert said.code == 0
+    assert said.out.startswith("✓ paid ")
+    lines = rows(said.out)
+    assert ["NODE", "CALLS", "IN", "CACHED", "OUT", "REASONING", "COST"] in lines
+    assert ["a", "1", "1,200", "·", "30", "·", "$0.30"] in lines
+    assert ["b", "2", "2,400", "·", "60", "·", "$0.125"] in lines
+    assert ["openai/gpt-4o", "2", "2,400", "·", "60", "·", "$0.425"] in lines
+    assert ["mock/m", "1", "1,200", "·", "30", "·", "$0"] in lines
+    assert "$0.425 for 3 model calls" in said.out
+    assert "budget of the run: $1.00, $0.575 left (policy: warn)" in said.out
+    assert "budget of a: $0.25, exceeded by $0.05 (policy: stop)" in said.out
+    assert said.out.endswith("prices: prices 1\n")
+
+
+def test_what_is_unknown_is_called_unknown_and_never_nothing(paid: Shell) -> None:
+    keep(paid, ("a", "own/x", None), ("b", "openai/gpt-4o", 0.125))
+    lines = rows(paid("cost").out)
+    assert ["own/x", "1", "1,200", "·", "30", "·", "unknown"] in lines
+    assert any(line[:3] == ["at", "least", "$0.125"] for line in lines)
+
+
+def test_all_of_it_is_there_as_json(paid: Shell) -> None:
+    keep(paid, ("a", "openai/gpt-4o", 0.3), ("a", "own/x", None))
+    found = paid("cost", "latest", "--json").json()
+    assert found["total"]["cost_usd"] == 0.3
+    assert found["total"]["unpriced_calls"] == 1
+    assert found["budget"] == {"max_cost": 1.0, "policy": "warn", "left": 0.7}
+    assert [one["model"] for one in found["models"]] == ["openai/gpt-4o", "own/x"]
+
+
+def test_a_run_without_models_says_so(paid: Shell) -> None:
+    assert "no calls of models" in paid("cost").out
+
+
+def test_an_unknown_run_is_bad_input(paid: Shell) -> None:
+    said = paid("cost", "nothing-like-it")
+    assert said.code == 2
+    assert "no run" in said.err
