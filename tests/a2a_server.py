@@ -171,8 +171,9 @@ class AgentServer:
         routes = [
             *create_agent_card_routes(card, cache_control=self.cache_control),
             *create_jsonrpc_routes(handler, "/rpc", enable_v0_3_compat=is_old),
-            *create_rest_routes(handler, enable_v0_3_compat=is_old, path_prefix="/rest"),
-            *create_rest_routes(handler, path_prefix=f"/rest/{self.tenant}" if self.tenant else "/also"),
+            *create_rest_routes(
+                handler, enable_v0_3_compat=is_old, path_prefix=f"/rest/{self.tenant}" if self.tenant else "/rest"
+            ),
         ]
         inner = Starlette(routes=routes)
 
@@ -286,8 +287,8 @@ def event_stream(request: Request, *events: dict[str, Any]) -> bytes:
 @contextmanager
 def serving_raw(server: RawServer) -> Iterator[RawServer]:
     """Run *server* in a thread with a loop of its own, on a free port."""
-    loop = asyncio.new_event_loop()
     started = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
     stopped = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -311,17 +312,16 @@ def serving_raw(server: RawServer) -> Iterator[RawServer]:
     async def run() -> None:
         listening = await asyncio.start_server(handle, server.host, 0)
         server.port = listening.sockets[0].getsockname()[1]
+        loops.append(asyncio.get_running_loop())
         started.set()
         async with listening:
             await stopped.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     started.wait(10)
     try:
         yield server
     finally:
-        loop.call_soon_threadsafe(stopped.set)
+        loops[0].call_soon_threadsafe(stopped.set)
         thread.join(10)
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()

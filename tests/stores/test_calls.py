@@ -1,6 +1,5 @@
 """What every store does with calls, their bodies, and bookmarks."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -91,15 +90,6 @@ async def test_the_first_call_with_a_number_stays(store: RunStore) -> None:
         store.keep_call(make_call(run.id, target="second"), [])
         await store.flush()
     assert await store.list_calls(run.id) == [first]
-
-
-async def test_calls_are_kept_from_any_thread(store: RunStore) -> None:
-    run = make_run()
-    async with store.open_run(run, SOURCE):
-        for number, size in enumerate(SIZES, start=1):
-            await asyncio.to_thread(keep_exchange, store, make_call(run.id, number=number), b"x" * size)
-        await store.settle([make_record(run.id)])
-        assert [call.number for call in await store.list_calls(run.id)] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("odd", ["", "..", "a/b", "a\0b", "\udcff", "x" * 5000])

@@ -134,6 +134,17 @@ async def test_all_who_wait_hear_of_an_end_in_their_own_process(store: RunStore,
         assert time.monotonic() - began < 1
 
 
+async def test_an_answer_that_came_while_nobody_waited_is_heard_of_once(store: RunStore) -> None:
+    run = make_run()
+    question = make_question(run.id)
+    async with store.open_run(run, SOURCE):
+        await store.ask(question)
+        await store.answer(question.id, make_answer())
+        await asyncio.wait_for(store.wait_for_answer(run.id), 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store.wait_for_answer(run.id), 0.1)
+
+
 async def test_who_waits_looks_again_after_two_seconds(store: RunStore) -> None:
     run = make_run()
     async with store.open_run(run, SOURCE):

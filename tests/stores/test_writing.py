@@ -134,13 +134,13 @@ def test_every_commit_is_synced_in_full_and_none_in_normal(
 @pytest.mark.parametrize(
     "last",
     [
-        ("pwrite64", 60, 10),
-        ("pwrite64", 83, 10),
+        ("pwrite64", 160, 10),
+        ("pwrite64", 183, 10),
         ("fdatasync", 6, 10),
         ("renameat", 4, 10),
         ("fsync", 12, 100_000),
         ("rename", 4, 100_000),
-        ("pwrite64", 70, 100_000),
+        ("pwrite64", 170, 100_000),
     ],
 )
 async def test_what_was_acknowledged_is_there_whichever_system_call_was_the_last(

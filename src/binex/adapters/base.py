@@ -105,3 +105,33 @@ class ReportsHealth(Protocol):
     """Can be asked whether an agent is there."""
 
     async def health(self, agent: str) -> AgentHealth: ...
+
+
+@runtime_checkable
+class ReportsHealthOfNodes(Protocol):
+    """Can be asked whether an agent is there for a node, whose settings may say where that is."""
+
+    async def health_with(self, agent: str, config: Mapping[str, JsonValue]) -> AgentHealth:
+        """How the agent answers, with the node's ``config``, its references filled in."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDescription:
+    """What can be told about an agent by reading alone."""
+
+    price: str = ""
+    """What its work costs, in words; empty where it costs nothing that is known of."""
+    key_variables: tuple[str, ...] = ()
+    """The environment variables of which one must hold its key; empty where it needs none."""
+    address: str = ""
+    """Where it is, where the workflow says so."""
+
+
+@runtime_checkable
+class DescribesAgents(Protocol):
+    """Can tell about an agent what its URI does not say."""
+
+    def describe(self, agent: str, config: Mapping[str, JsonValue]) -> AgentDescription:
+        """What is known; references in ``config`` are still in it. Nothing is connected to."""
+        ...

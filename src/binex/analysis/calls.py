@@ -8,7 +8,7 @@ from binex.analysis.artifacts import Damage
 from binex.analysis.state import as_seen
 from binex.errors import DamagedDataError, InputError, suggest
 from binex.models.base import Model
-from binex.models.call import Body, Call
+from binex.models.call import Body, Call, CallKind
 from binex.models.json_value import decode_json
 from binex.models.run import Run
 from binex.stores.run_store import RunStore
@@ -48,6 +48,8 @@ class CallDetail(Model):
     """What was asked."""
     response: Said | None = None
     """What came back."""
+    reply: str | None = None
+    """The text that a model's reply adds up to, where it came in pieces."""
     damage: tuple[Damage, ...] = ()
     """What of it can no longer be read."""
 
@@ -99,12 +101,27 @@ async def call_detail(store: RunStore, call: Call) -> CallDetail:
         except DamagedDataError as error:
             damage.append(Damage(where=f"{name_of(call)} {side}", message=error.message, fix=error.fix))
             sides[side] = None
-    return CallDetail(call=call, request=sides["request"], response=sides["response"], damage=tuple(damage))
+    response = sides["response"]
+    reply = _joined(response.text) if call.kind is CallKind.MODEL and response and response.text else None
+    return CallDetail(call=call, request=sides["request"], response=response, reply=reply, damage=tuple(damage))
 
 
 def name_of(call: Call) -> str:
     """What a call is called within its run: ``plan:1.2``, the second one of the first attempt."""
     return f"{call.task}:{call.attempt}.{call.number}"
+
+
+def _joined(lines: str) -> str | None:
+    """The text in a reply's events, which stand as JSON, one a line; None where there is none."""
+    pieces: list[str] = []
+    for line in lines.splitlines():
+        try:
+            event = decode_json(line.encode())
+        except ValueError:
+            continue
+        if isinstance(event, dict) and event.get("type") == "text":
+            pieces.append(str(event.get("text", "")))
+    return "".join(pieces) or None
 
 
 def _said(body: Body, data: bytes) -> Said:

@@ -38,6 +38,8 @@ def command(  # noqa: PLR0913 - what can be typed
     Without VALUE it asks at the terminal. Without NODE it lists what the run waits for, without RUN what all runs
     wait for.
     """
+    import asyncio
+
     from binex.analysis.find import find_run
     from binex.analysis.questions import find_question, open_questions, refuse_if_ended
     from binex.cli.asking import is_somebody_there
@@ -61,26 +63,26 @@ def command(  # noqa: PLR0913 - what can be typed
         return code
     question = questions[0]
     refuse_if_ended(question)
-    answer = _read(question, value, feedback, file, is_asked_here, directory)
-    if answer is None:
-        return 75
+    if is_asked_here:
+        from binex.cli.asking import TerminalAsker
+
+        answer = asyncio.run(TerminalAsker(directory=directory)(question))
+        if answer is None:
+            return 75
+    else:
+        answer = _read(question, value, feedback, file)
     _give(question, answer, as_json, directory)
     return code
 
 
-def _read(
-    question: "Question",
-    value: str | None,
-    feedback: str | None,
-    file: Path | None,
-    is_asked_here: bool,
-    directory: Path | None,
-) -> "Answer | None":
-    """What somebody says; None where they want to leave the question open."""
-    import asyncio
+def _read(question: "Question", value: str | None, feedback: str | None, file: Path | None) -> "Answer":
+    """What somebody says.
 
+    Raises:
+        InputError: they say nothing, or it is no answer.
+    """
     from binex.adapters.human_answer import MAX_ANSWER_BYTES, check_answer, read_answer, refuse_if_too_large
-    from binex.cli.asking import TerminalAsker, whoever_types
+    from binex.cli.asking import whoever_types
     from binex.errors import InputError
     from binex.models.question import Answer
     from binex.models.task import now
@@ -91,8 +93,6 @@ def _read(
         refuse_if_too_large(len(data))
         value = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
     if value is None:
-        if is_asked_here:
-            return asyncio.run(TerminalAsker(directory=directory)(question))
         raise InputError(f"what is the answer for {question.task}?", fix="type it behind the task, or give --file")
     said = read_answer(question, value)
     check_answer(question, said, feedback)

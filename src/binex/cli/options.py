@@ -18,6 +18,13 @@ directory_option: Callable[[_Command], _Command] = click.option(
     help="The .binex folder. Default: BINEX_DIR, or the nearest one upwards from here.",
 )
 json_option: Callable[[_Command], _Command] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+budget_option: Callable[[_Command], _Command] = click.option(
+    "--budget",
+    "max_cost",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="The most that models may cost, in US dollars, instead of what the workflow says.",
+)
 run_argument: Callable[[_Command], _Command] = click.argument("run", default="latest")
 
 

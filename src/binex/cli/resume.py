@@ -2,7 +2,7 @@
 
 import click
 
-from binex.cli.options import ExecutionOptions, execution_options, run_argument
+from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
 
 
 @click.command("resume")
@@ -10,8 +10,16 @@ from binex.cli.options import ExecutionOptions, execution_options, run_argument
 @click.option("--retry-failed", is_flag=True, help="Try failed tasks again, and what they blocked.")
 @click.option("--strict", is_flag=True, help="Refuse where the code of a local function has changed since.")
 @click.option("-v", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Give a secret again.")
+@budget_option
 @execution_options
-def command(run: str, retry_failed: bool, strict: bool, variables: tuple[str, ...], options: ExecutionOptions) -> int:
+def command(
+    run: str,
+    retry_failed: bool,
+    strict: bool,
+    variables: tuple[str, ...],
+    max_cost: float | None,
+    options: ExecutionOptions,
+) -> int:
     """Go on with RUN (default: latest), with the workflow and the inputs that it was started with.
 
     What has completed is not run again.
@@ -24,6 +32,6 @@ def command(run: str, retry_failed: bool, strict: bool, variables: tuple[str, ..
     given = parse_assignments(variables)
 
     async def work(session: Session) -> RunSummary:
-        return await session.resume(run, retry_failed=retry_failed, strict=strict, vars=given)
+        return await session.resume(run, retry_failed=retry_failed, strict=strict, vars=given, max_cost=max_cost)
 
     return Execution.of(options).execute(work)

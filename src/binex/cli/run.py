@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from binex.cli.options import ExecutionOptions, execution_options
+from binex.cli.options import ExecutionOptions, budget_option, execution_options
 
 
 @click.command("run")
@@ -17,8 +17,15 @@ from binex.cli.options import ExecutionOptions, execution_options
     type=click.Path(path_type=Path),
     help="A folder outside the workflow's own from which it may read prompts.",
 )
+@budget_option
 @execution_options
-def command(file: Path, variables: tuple[str, ...], allow_paths: tuple[Path, ...], options: ExecutionOptions) -> int:
+def command(
+    file: Path,
+    variables: tuple[str, ...],
+    allow_paths: tuple[Path, ...],
+    max_cost: float | None,
+    options: ExecutionOptions,
+) -> int:
     """Run the workflow in FILE.
 
     What its last nodes made goes to stdout, progress to stderr. Ctrl-C stops the run; 'binex resume' goes on.
@@ -33,6 +40,6 @@ def command(file: Path, variables: tuple[str, ...], allow_paths: tuple[Path, ...
     workflow = bind_workflow(file, limits=execution.limits, allow_paths=allow_paths)  # before a store is made
 
     async def work(session: Session) -> RunSummary:
-        return await session.run(workflow, vars=given, vars_are_text=True)
+        return await session.run(workflow, vars=given, vars_are_text=True, max_cost=max_cost)
 
     return execution.execute(work)

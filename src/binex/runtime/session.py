@@ -34,6 +34,7 @@ from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
 from binex.models.settings import ProjectSettings
 from binex.models.task import Outcome, now
 from binex.models.workflow import Budget, WorkflowSource, WorkflowSpec
+from binex.runtime.answering import withdraw_questions
 from binex.runtime.assembly import People, RunParts, plan_run, read_past
 from binex.runtime.dispatcher import GRACE_S, Dispatcher
 from binex.runtime.journal import Journal, Listener
@@ -272,6 +273,7 @@ class Session:
             found = await self.store.get_run(found.id) or found
             if found.status not in (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.WAITING):
                 raise RunError(f"run {found.id} has ended already: {found.status}")
+            await withdraw_questions(self.store, found.id)
             found = found.model_copy(update={"status": RunStatus.CANCELLED, "ended_at": now()})
             await self.store.save_run(found)
             return found

@@ -3,13 +3,10 @@
 import zlib
 from collections.abc import Callable
 from importlib import import_module
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-
-class Decoder(Protocol):
-    """Takes a body piece by piece."""
-
-    def __call__(self, data: bytes) -> bytes: ...
+Decoder = Callable[[bytes], bytes]
+"""Takes a body piece by piece."""
 
 
 def decoder_of(encoding: str) -> Decoder | None:

@@ -1,7 +1,7 @@
 """One request over HTTP on tape, whatever library makes it."""
 
 from binex.models.call import CallKind
-from binex.tape.content_coding import decoder_of
+from binex.tape.content_coding import Decoder, decoder_of
 from binex.tape.recorder import Headers, Recorded, Recorder
 
 _LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: response.completed")
@@ -11,7 +11,17 @@ _LONGEST_LAST = 1 << 16
 class Exchange:
     """A request and its response, as they go over the wire. A library's hook tells it what happens."""
 
-    __slots__ = ("_decode", "_has_asked", "_headers", "_is_events", "_last", "_recorder", "_request", "_taping", "_target")
+    __slots__ = (
+        "_decode",
+        "_has_asked",
+        "_headers",
+        "_is_events",
+        "_last",
+        "_recorder",
+        "_request",
+        "_taping",
+        "_target",
+    )
 
     def __init__(self, recorder: Recorder, method: str, url: str, headers: Headers, body: bytes | None) -> None:
         """Begin; *body* is None where it is not known before it is sent."""
@@ -21,7 +31,7 @@ class Exchange:
         self._request: list[bytes] = []
         self._last = b""
         self._is_events = False
-        self._decode = None
+        self._decode: Decoder | None = None
         self._taping = recorder.begin(
             CallKind.HTTP, self._target, body or b"", media_type=_value(headers, "content-type"), headers=headers
         )
@@ -35,13 +45,9 @@ class Exchange:
         """What the tape answers instead of the outside, if anything.
 
         Raises:
-            ReplayError: only the tape may answer, and it has nothing that fits; the exchange failed with it.
+            ReplayError: only the tape may answer, and it has nothing that fits.
         """
-        try:
-            return self._recorder.answer(CallKind.HTTP, self._target, body)
-        except BaseException as error:
-            self.fail(error)
-            raise
+        return self._recorder.answer(CallKind.HTTP, self._target, body)
 
     def begin_response(self, status: int, headers: Headers, *, is_decoded: bool = False) -> None:
         """The response begins; *is_decoded* where its body will come without its content coding."""

@@ -70,7 +70,10 @@ class _Finder(MetaPathFinder):
         self._waiting = waiting
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol's; all of ours are at the top
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         hook = self._waiting.pop(name, None)
         if hook is None:

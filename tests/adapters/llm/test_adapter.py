@@ -106,6 +106,21 @@ async def test_a_refused_request_costs_nothing_and_is_kept_with_its_status() -> 
     assert (call.status, call.cost_usd, call.error) == (429, 0.0, "RemoteError: openai answered 429")
 
 
+@pytest.mark.parametrize(
+    ("events", "cost"),
+    [
+        ([AgentError("a library is missing")], 0.0),
+        ([RemoteError("the connection broke", host="openai")], None),
+        ([TextDelta(text="half"), RemoteError("overloaded", status=529, host="openai")], None),
+    ],
+)
+async def test_what_may_have_been_paid_for_is_of_unknown_price(events: list[object], cost: float | None) -> None:
+    bench = Bench(openai=ToldBackend([events]))  # type: ignore[list-item]
+    with pytest.raises(AgentError):
+        await bench.answer("llm://openai/gpt-4o")
+    assert (bench.calls[0].cost_usd, bench.around.spent) == (cost, [cost])
+
+
 async def test_half_a_reply_is_kept_and_not_passed_on() -> None:
     told = ToldBackend([[TextDelta(text="half of"), TextDelta(text=" it")]])
     bench = Bench(openai=told)
@@ -132,7 +147,7 @@ async def test_half_a_reply_is_kept_and_not_passed_on() -> None:
             r"was cut off after 1,200 tokens \(config.max_tokens: 1200\)",
             False,
         ),
-        ([TextDelta(text="x" * 20_000), Finished(reason=FinishReason.STOP)], "longer than 10,000 bytes", True),
+        ([TextDelta(text="x" * 20_000), Finished(reason=FinishReason.STOP)], "longer than 10,000 bytes", False),
         (
             [
                 ToolCallMade(call=ToolCall(id="1", name="search", arguments="{}")),

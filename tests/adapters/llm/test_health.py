@@ -21,6 +21,7 @@ async def health_of(agent: str, **told: object) -> AgentHealth:
         ("llm://openai/gpt-4o", RemoteError("openai: refused"), HealthStatus.UNREACHABLE, "openai: refused"),
         ("llm://opnai/gpt-4o", None, HealthStatus.UNREACHABLE, "nobody speaks to the provider 'opnai'"),
         ("llm://mock/a", None, HealthStatus.OK, "scripted"),
+        ("llm://openai-compatible/a", None, HealthStatus.UNKNOWN, "in the node's config"),
     ],
 )
 async def test_the_health_of_a_model_says_what_was_found(

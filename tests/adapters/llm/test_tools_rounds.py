@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
@@ -15,6 +16,7 @@ from binex.adapters.llm.rounds import Conversation
 from binex.adapters.llm.settings import read_settings
 from binex.adapters.llm.structured import Shape
 from binex.errors import AgentError
+from binex.models.call import CallKind
 from tests.adapters.llm.bench import Bench, a_task
 
 TWO_TOOLS: JsonValue = [
@@ -94,3 +96,21 @@ async def test_what_a_model_says_beside_its_tool_calls_stays_in_the_conversation
     answers: JsonValue = [{"text": "Let me look.", "tool_calls": [{"name": "fast"}]}, {"text": "done"}]
     assert await converse(bench, Tools(), answers=answers) == "done"
     assert bench.request(1).messages[1].content == "Let me look."
+
+
+async def test_a_python_function_is_a_tool(tmp_path: Path) -> None:
+    (tmp_path / "facts.py").write_text(
+        'def wings(animal: str) -> int:\n    """How many wings an animal has."""\n    return {"bee": 4}[animal]\n',
+        "utf-8",
+    )
+    bench = Bench()
+    answers: JsonValue = [
+        {"tool_calls": [{"name": "wings", "arguments": {"animal": "bee"}}, {"name": "legs", "arguments": {}}]},
+        {"text": "Four.", "when": {"contains": "there is no tool 'legs'"}},
+    ]
+    answer = await bench.answer(tools=("python://facts.wings",), folder=str(tmp_path), config={"answers": answers})
+    assert answer == "Four."
+    (spec,) = bench.request(0).tools
+    assert (spec.name, spec.description) == ("wings", "How many wings an animal has.")
+    assert bench.request(1).messages[-2].content == "4"
+    assert [call.kind for call in bench.around.calls] == [CallKind.MODEL, CallKind.TOOL, CallKind.MODEL]

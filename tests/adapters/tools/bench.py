@@ -1,9 +1,11 @@
 """A workflow's folder with tools in it, and what surrounds an attempt that uses them."""
 
+import asyncio
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -31,6 +33,15 @@ class ToolBench:
         self.surroundings = FakeSurroundings()
         self.servers = McpServers(idle_s=0.1, start_s=20)
         self._numbers = count(1)
+
+    def allow_s(self, start_s: float) -> None:
+        """How long servers may take to start."""
+        self.servers = McpServers(idle_s=0.1, start_s=start_s)
+
+    async def assert_all_gone(self) -> None:
+        """No process is left of those that servers were."""
+        assert self.pids
+        await until(lambda: not any(map(is_alive, self.pids)), 5)
 
     def write(self, text: str, file: str = "kit.py") -> None:
         (self.folder / file).write_text(textwrap.dedent(text), "utf-8")
@@ -88,3 +99,11 @@ def is_alive(pid: int) -> bool:
     said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state = said.stdout.strip()
     return bool(state) and not state.startswith("Z")
+
+
+async def until(is_so: Callable[[], bool], within_s: float) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline, f"it was not so within {within_s} s"
+        await asyncio.sleep(0.01)

@@ -68,7 +68,7 @@ def list_tools(number: object, cursor: str | None) -> None:
         answer(number, {"tools": tools})
 
 
-def call(number: object, name: str, arguments: dict[str, object]) -> None:
+def call(number: object, name: str, arguments: dict[str, object]) -> None:  # noqa: PLR0912 - a case for each tool
     match name:
         case "echo":
             text(number, json.dumps(arguments))

@@ -1,4 +1,4 @@
-"""A server of FastMCP: ``python real_server.py`` speaks on its standard input and output; tests also serve it over HTTP."""
+"""A server of FastMCP: ``python real_server.py`` speaks on its standard input and output; tests serve it over HTTP."""
 
 from fastmcp import FastMCP
 from fastmcp.server.dependencies import get_http_headers

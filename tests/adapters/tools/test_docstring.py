@@ -63,7 +63,7 @@ def test_the_first_paragraph_and_the_parameters_are_read(text: str) -> None:
     [
         ("", ""),
         ("Only this.", "Only this."),
-        ("Args:\n    a: x\n", ""),
+        ("\n    Args:\n        a: x\n    ", ""),
         (":param a: x", ""),
         ("Do it.\n:param a: x", "Do it."),
     ],

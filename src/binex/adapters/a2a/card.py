@@ -127,8 +127,7 @@ def choose(card: Json, address: AgentAddress, allow_hosts: tuple[str, ...]) -> I
         raise RemoteError(
             f"refused: the agent card of {address.host} points to {known[0].url:.200}, "
             f"{_refusal(known[0], address, allow_hosts)}",
-            fix=f"if you trust it: config.allow_hosts: [{urlsplit(known[0].url).hostname or 'HOST'}], "
-            "or for plain http config.scheme: http",
+            fix="if you trust it, name its host in config.allow_hosts; plain http needs config.scheme: http",
             host=address.host,
             is_retryable=False,
         )

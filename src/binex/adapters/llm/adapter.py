@@ -17,6 +17,7 @@ from binex.adapters.llm.messages import opening_messages
 from binex.adapters.llm.models import Models
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, ModelBackend
+from binex.adapters.llm.providers import PROVIDERS
 from binex.adapters.llm.rounds import Conversation, Toolbox
 from binex.adapters.llm.settings import NodeSettings, read_settings, settings_faults
 from binex.adapters.llm.structured import Shape
@@ -104,6 +105,9 @@ class LlmAdapter:
         try:
             name = self._backends.name_of(agent)
             backend = self._backends.backend_for(name.provider)
+            if name.provider in PROVIDERS and PROVIDERS[name.provider].base_url is None:
+                detail = f"{name.provider} is at another address for everyone, which stands in the node's config"
+                return AgentHealth(agent=agent, status=HealthStatus.UNKNOWN, detail=detail, checked_at=now())
             async with asyncio.timeout(_HEALTH_S):
                 models = await backend.list_models(name.provider, Connection())
             latency_ms = round((monotonic() - began) * 1000, 1)

@@ -17,6 +17,7 @@ class Backends:
 
     def __init__(self, given: Mapping[str, ModelBackend] | None = None) -> None:
         self._given = dict(given or {})
+        self._known = frozenset({MOCK, *PROVIDERS, *self._given})
         self._made: dict[str, ModelBackend] = {}
 
     def name_of(self, agent: str) -> ModelName:
@@ -25,11 +26,10 @@ class Backends:
         Raises:
             InputError: it is no URI of a model, or nobody speaks to its provider.
         """
-        known = {MOCK, *PROVIDERS, *self._given}
-        name = ModelName.of(agent, known)
-        if name.provider not in known:
+        name = ModelName.of(agent, self._known)
+        if name.provider not in self._known:
             message = f"nobody speaks to the provider '{name.provider:.40}'"
-            raise InputError(message, fix=suggest(name.provider, known, "providers"))
+            raise InputError(message, fix=suggest(name.provider, self._known, "providers"))
         return name
 
     def backend_for(self, provider: str) -> ModelBackend:

@@ -22,7 +22,7 @@ from binex.adapters.llm.port import (
     ToolCallMade,
 )
 from binex.adapters.llm.pricing import estimate, price, sensible
-from binex.errors import AuthenticationError, BadReplyError, RemoteError
+from binex.errors import AgentError, AuthenticationError, BadReplyError, RemoteError
 from binex.models.call import CallKind
 from binex.models.settings import Rates
 from binex.tape.recorder import Recorded, Taping
@@ -39,6 +39,8 @@ class Reply:
     calls: list[ToolCall] = field(default_factory=list)
     finished: Finished | None = None
     """None where the stream ended without saying that it is complete."""
+    size: int = 0
+    """How many bytes it has on the tape."""
 
 
 class Exchange:
@@ -59,10 +61,11 @@ class Exchange:
         attempt = current_attempt()
         target = f"{request.provider}/{request.model}"
         body = request.model_dump_json(exclude_defaults=True).encode()
+        reply = Reply()
         recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
         if recorded is not None:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
-                reply = await self._listen(_played(recorded, request), attempt, taping, request)
+                await self._listen(reply, _played(recorded, request), attempt, taping, request)
                 taping.price(sensible(reply.finished.usage) if reply.finished else None, 0.0, "replayed")
             return _checked(reply, request)
         connection = connect()
@@ -71,12 +74,13 @@ class Exchange:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
                 usage, cost, priced_by = None, None, ""
                 try:
-                    reply = await self._listen(backend.stream(request, connection), attempt, taping, request)
+                    await self._listen(reply, backend.stream(request, connection), attempt, taping, request)
                     usage, cost, priced_by = price(request, reply.finished, self._own)
-                except RemoteError as error:
-                    taping.respond(status=error.status)
-                    if error.status is not None and error.status >= 400:
-                        cost, priced_by = 0.0, "refused"
+                except AgentError as error:
+                    if isinstance(error, RemoteError):
+                        taping.respond(status=error.status)
+                    if reply.size == 0 and _is_free(error):
+                        cost, priced_by = 0.0, "not answered"
                     raise
                 finally:
                     taping.price(usage, cost, priced_by)
@@ -84,18 +88,25 @@ class Exchange:
         return _checked(reply, request)
 
     async def _listen(
-        self, events: AsyncIterator[ModelEvent], attempt: AttemptContext, taping: Taping, request: ModelRequest
-    ) -> Reply:
-        reply, texts, size = Reply(), list[str](), 0
+        self,
+        reply: Reply,
+        events: AsyncIterator[ModelEvent],
+        attempt: AttemptContext,
+        taping: Taping,
+        request: ModelRequest,
+    ) -> None:
+        """Take in what comes in."""
+        texts: list[str] = []
+        who = request.provider
         taping.respond(media_type=EVENTS)
         async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
             async for event in events:
                 line = event.model_dump_json(exclude_none=True).encode()
                 taping.chunk(line + b"\n")
-                size += len(line)
-                if size > self._max_bytes:
-                    message = f"bad reply from {request.provider}: longer than {self._max_bytes:,} bytes"
-                    raise BadReplyError(message, fix="raise limits.output_bytes", host=request.provider)
+                reply.size += len(line)
+                if reply.size > self._max_bytes:
+                    message = f"bad reply from {who}: longer than {self._max_bytes:,} bytes"
+                    raise BadReplyError(message, fix="raise limits.output_bytes", host=who, is_retryable=False)
                 match event:
                     case TextDelta():
                         texts.append(event.text)
@@ -108,9 +119,8 @@ class Exchange:
                         pass
         reply.text = "".join(texts)
         if reply.finished is None:
-            message = f"bad reply from {request.provider}: it broke off after {size:,} bytes"
-            raise BadReplyError(message, host=request.provider, body=reply.text[:_SHOWN])
-        return reply
+            message = f"bad reply from {who}: it broke off after {reply.size:,} bytes"
+            raise BadReplyError(message, host=who, body=reply.text[:_SHOWN])
 
 
 @cache
@@ -157,6 +167,13 @@ def _checked(reply: Reply, request: ModelRequest) -> Reply:
         message = f"bad reply from {who}: {request.model} said nothing (it ended with '{reason:.40}')"
         raise BadReplyError(message, host=who)
     return reply
+
+
+def _is_free(error: AgentError) -> bool:
+    """Whether a request that was not answered costs nothing for sure: it was never sent, or refused."""
+    if not isinstance(error, RemoteError) or isinstance(error, AuthenticationError):
+        return True
+    return error.status is not None and error.status >= 400
 
 
 def _length_of(reply: Reply, request: ModelRequest) -> str:

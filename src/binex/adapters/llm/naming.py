@@ -42,7 +42,7 @@ class ModelName:
         if not agent.startswith(SCHEME):
             raise InputError(f"'{agent:.80}' is no model", fix=_EXAMPLE)
         provider, slash, model = agent.removeprefix(SCHEME).partition("/")
-        if any(character.isspace() for character in agent):
+        if agent.split() != [agent]:
             raise InputError(f"'{agent:.80}' has blanks in it", fix=_EXAMPLE)
         if not provider:
             raise InputError(f"'{agent:.80}' names no provider", fix=_EXAMPLE)

@@ -62,6 +62,7 @@ class OllamaBackend:
         client = _client(await loop_clients(), endpoint)
         try:
             async with AsyncExitStack() as stack:
+                stack.push_async_callback(reply.aclose)
                 with watching(reply), _sending(connection.headers):
                     chunks: Any = await client.chat(**_asked(request))
                     await stack.enter_async_context(aclosing(chunks))

@@ -71,6 +71,7 @@ class PydanticAiBackend:
         family, clients, reply = _family(endpoint), await loop_clients(), Reply()
         try:
             async with AsyncExitStack() as stack:
+                stack.push_async_callback(reply.aclose)
                 with watching(reply):
                     raw = await stack.enter_async_context(family.open_reply(clients, endpoint, request, connection))
                 events = await stack.enter_async_context(aclosing(family.events(raw.chunks)))

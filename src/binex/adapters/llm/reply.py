@@ -34,6 +34,7 @@ class Reply:
     size: int = 0
     head: bytearray = field(default_factory=bytearray)
     _line: int = 0
+    _response: "Response | None" = None
 
     @property
     def media_type(self) -> str:
@@ -43,6 +44,16 @@ class Reply:
     def text(self) -> str:
         """The beginning of the body."""
         return self.head.decode("utf-8", "replace").strip()
+
+    def begin(self, response: "Response") -> None:
+        """The response has begun."""
+        self.status, self.headers = response.status_code, dict(response.headers.items())
+        self._response = response
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where more would come: libraries leave that to their generators."""
+        if self._response is not None:
+            await self._response.aclose()
 
     def take(self, data: bytes) -> None:
         """More has come in.
@@ -73,6 +84,8 @@ class Response(Protocol):
     status_code: int
     headers: Mapping[str, str]
     stream: object
+
+    async def aclose(self) -> None: ...
 
 
 _watched: ContextVar[Reply | None] = ContextVar("binex_reply", default=None)
@@ -106,7 +119,7 @@ def response_hook(stream_type: type) -> Callable[[Response], object]:
 
     async def watch(response: Response) -> None:
         reply = _watched.get() or Reply()
-        reply.status, reply.headers = response.status_code, dict(response.headers.items())
+        reply.begin(response)
         response.stream = Watched(response.stream, reply)  # type: ignore[arg-type]  # responses of async clients
         encoding = reply.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from binex.adapters.llm.models import Models
 from binex.adapters.llm.port import Message, ToolCall, ToolSpec
-from binex.adapters.llm.structured import Shape, repair_message, schema_error
+from binex.adapters.llm.structured import Shape, schema_error
 from binex.errors import AgentError, BadReplyError
 from binex.models.workflow import Repair
 
@@ -57,7 +57,7 @@ class Conversation:
                 raise schema_error(misses, text, tries)
             if is_last and repair.escalate is not None:
                 self._models.switch_to(repair.escalate)
-            self._messages.append(Message(role="user", content=repair_message(misses)))
+            self._messages.append(Message(role="user", content=self._shape.repair_message(misses)))
 
     async def _ask(self) -> str:
         """What the model says when it has done with tools."""

@@ -37,6 +37,7 @@ _OURS: Final[Mapping[str, tuple[Callable[[JsonValue], bool], str, str]]] = {
     "extra_headers": (_are_headers, "an object of texts", "extra_headers: {X-Team: research}"),
     "max_tool_rounds": (_is_count, "a whole number, at least 1", f"max_tool_rounds: {MAX_TOOL_ROUNDS}"),
 }
+COMMON_KEYS: Final = tuple(_OURS)
 """The keys that mean the same for every provider, and are no part of a request."""
 
 

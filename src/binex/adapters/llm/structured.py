@@ -43,6 +43,11 @@ class Shape:
         schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
         return f"Answer with JSON alone, without any other text, that fits this JSON Schema:\n{schema}"
 
+    def repair_message(self, misses: list[str]) -> str:
+        """What a model is told about an answer that does not do; a provider may have kept the schema from it."""
+        listed = "\n".join(f"- {miss}" for miss in misses)
+        return f"Your answer does not fit what was asked for:\n{listed}\n{self.instruction}"
+
     def read(self, text: str) -> tuple[JsonValue, list[str]]:
         """The value of an answer, and why it does not do, if it does not."""
         if self.schema is None:
@@ -63,12 +68,6 @@ class Shape:
         if not isinstance(value, dict):
             raise BadOutputError(f"the answer is no object with {', '.join(self.outputs)}")
         return [Artifact.of(task, output, value[output]) for output in self.outputs]
-
-
-def repair_message(misses: list[str]) -> str:
-    """What a model is told about an answer that does not do."""
-    listed = "\n".join(f"- {miss}" for miss in misses)
-    return f"Your answer does not fit what was asked for:\n{listed}\nAnswer again, with the corrected JSON alone."
 
 
 def schema_error(misses: list[str], text: str, tries: int) -> SchemaError:

@@ -124,17 +124,12 @@ class McpConnection:
         refusals.set(met)
         try:
             await asyncio.to_thread(_load_sdk)
-            async with self._open() as session:
+            async with self._open(met) as session:
                 self._session = session
                 self._opened.set()
                 await self._ended.wait()
-        except TimeoutError:
-            self._failure = self._failures.failed(f"did not answer initialize in {self._start_s:g} s", self._process)
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise is why it failed
-            if self._process is not None and self._process.exit_code is not None:
-                self._failure = self._failures.died(self._process, "before it answered initialize")
-            else:
-                self._failure = self._failures.of(error, self._process, met)
+            self._failure = self._failures.of(error, self._process, met, self._start_s)
         else:
             if self._process is not None:
                 self._failure = self._failures.died(self._process, "while it was used")
@@ -143,7 +138,7 @@ class McpConnection:
             self._opened.set()
 
     @asynccontextmanager
-    async def _open(self) -> "AsyncIterator[ClientSession]":
+    async def _open(self, met: list[Refusal]) -> "AsyncIterator[ClientSession]":
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._start_s):  # anyio's would have to be left after what is opened in it
                 if self._server.command is not None:
@@ -151,14 +146,13 @@ class McpConnection:
                     streams = await stack.enter_async_context(self._process.speak(self._ended))
                     session = await self._shake_hands(stack, streams)
                 else:
-                    session = await self._connect(stack)
+                    session = await self._connect(stack, met)
             yield session
 
-    async def _connect(self, stack: AsyncExitStack) -> "ClientSession":
+    async def _connect(self, stack: AsyncExitStack, met: list[Refusal]) -> "ClientSession":
         """Over HTTP: as servers speak it now, or else as they did before."""
         from mcp.shared.exceptions import MCPError
 
-        met = refusals.get() or []
         async with AsyncExitStack() as first:
             try:
                 session = await self._shake_hands(first, await first.enter_async_context(streamable(self._server)))
@@ -168,6 +162,7 @@ class McpConnection:
             else:
                 stack.push_async_exit(first.pop_all())
                 return session
+        met.clear()
         return await self._shake_hands(stack, await stack.enter_async_context(server_sent(self._server)))
 
     async def _shake_hands(self, stack: AsyncExitStack, streams: tuple[Any, Any]) -> "ClientSession":

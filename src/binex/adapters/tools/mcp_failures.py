@@ -19,7 +19,7 @@ class McpFailures:
             what = place_of(server.url or "")
         self._shown = f"the MCP server '{name}' ({what})"
 
-    def of(self, error: BaseException, process: McpProcess | None, met: list[Refusal]) -> AgentError:
+    def of(self, error: BaseException, process: McpProcess | None, met: list[Refusal], start_s: float) -> AgentError:
         """What *error*, which ended the connection, means; *met* are the refusals that were met on the way."""
         error = _innermost(error)
         if isinstance(error, RemoteError):
@@ -27,12 +27,18 @@ class McpFailures:
         if isinstance(error, ImportError):
             what = f"tools of MCP servers need a library that is not installed: {error.name or error}"
             return AgentError(what, fix="pip install 'binex[agents]'", is_retryable=False)
-        if met:
-            return self.refused(met[-1], str(error))
         said = shorten(str(error), 300) or type(error).__name__
-        if process is None:
-            return self.failed(f"cannot be reached: {said}", fix="is it running? is the address right?")
-        return self.failed(f"did not open the connection: {said}", process)
+        if process is not None and process.exit_code is not None:
+            failure = self.died(process, "before it answered initialize")
+        elif isinstance(error, TimeoutError):
+            failure = self.failed(f"did not answer initialize in {start_s:g} s", process)
+        elif met:
+            failure = self.refused(met[-1], said)
+        elif process is not None:
+            failure = self.failed(f"did not open the connection: {said}", process)
+        else:
+            failure = self.failed(f"cannot be reached: {said}", fix="is it running? is the address right?")
+        return failure
 
     def died(self, process: McpProcess, when: str) -> RemoteError:
         """Its process has ended, or at least says no more."""
@@ -45,7 +51,9 @@ class McpFailures:
     def failed(self, what: str, process: McpProcess | None = None, *, fix: str | None = None) -> RemoteError:
         """It did *what*."""
         words = process.last_words if process is not None else ""
-        said = f"; its last words:\n{words}" if words else ""
+        stray = process.stray if process is not None else ""
+        said = f"; it wrote {stray!r} where messages are expected" if stray else ""
+        said += f"; its last words:\n{words}" if words else ""
         if fix is None and process is not None:
             fix = "start it by hand, with the same command, to see what is wrong"
         return RemoteError(f"{self._shown} {what}{said}", fix=fix, host=self._host, body=words)

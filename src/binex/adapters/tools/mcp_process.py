@@ -47,18 +47,16 @@ class McpProcess:
         self.exit_code: int | None = None
         """How it ended, where it did so by itself."""
         self._tail = bytearray()
-        self._stray = ""
+        self.stray = ""
+        """The first that it wrote to its standard output that is no message."""
         self._is_silent = False
         self._process = _start(name, server, folder)
         self._pipes: list[asyncio.BaseTransport] = []
 
     @property
     def last_words(self) -> str:
-        """The last lines that it wrote to its standard error, or else what it wrote where messages are expected."""
-        lines = self._tail.decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:]
-        if lines:
-            return "\n".join(lines)
-        return f"it wrote {self._stray!r} where a message is expected" if self._stray else ""
+        """The last lines that it wrote to its standard error."""
+        return "\n".join(self._tail.decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:])
 
     @asynccontextmanager
     async def speak(self, ended: asyncio.Event) -> AsyncIterator["Streams"]:
@@ -115,11 +113,11 @@ class McpProcess:
                     try:
                         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
                     except ValueError:
-                        self._stray = self._stray or line.decode("utf-8", "replace").strip()[:200]
+                        self.stray = self.stray or line.decode("utf-8", "replace").strip()[:200]
                     else:
                         await sent.send(SessionMessage(message))
             except ValueError:  # the line is longer than it may be
-                self._stray = f"a line of more than {LINE_BYTES:,} bytes"
+                self.stray = f"a line of more than {LINE_BYTES:,} bytes"
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 pass
             finally:

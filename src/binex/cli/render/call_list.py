@@ -1,12 +1,15 @@
 """The calls of a run, and one of them word for word."""
 
+from datetime import datetime
+
 from binex.analysis.calls import CallDetail, CallList, Said, name_of
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import clip, escape, first_line, pretty_json
-from binex.cli.render.units import count, dollars, duration, moment, size
+from binex.cli.render.units import count, duration, moment, size
 from binex.models.call import Call, CallKind
+from binex.models.money import dollars
 
 _COLUMNS = (
     Column("CALL", least=8),
@@ -24,7 +27,7 @@ def call_list(found: CallList, look: Look) -> str:
     head = run_head(found.run, look)
     if not found.calls:
         return f"{head}\n\nno calls"
-    return f"{head}\n\n{table(_COLUMNS, [_row(call, look) for call in _by_parent(found.calls)], look)}"
+    return f"{head}\n\n{table(_COLUMNS, [_row(call, look) for call in _in_order(found.calls)], look)}"
 
 
 def call_text(found: CallDetail, look: Look) -> str:
@@ -43,6 +46,8 @@ def call_text(found: CallDetail, look: Look) -> str:
         lines.append(look.paint("the response is not complete", "warn"))
     lines += _side("request", call.request_headers, found.request, look)
     lines += _side("response", call.response_headers, found.response, look)
+    if found.reply is not None:
+        lines += ["", _heading("reply", look), escape(found.reply, is_block=True).rstrip("\n")]
     lines += [f"{look.paint('damaged:', 'bad')} {escape(damage.message)}" for damage in found.damage]
     return "\n".join(lines)
 
@@ -70,12 +75,13 @@ def outcome_of(call: Call) -> str:
     return ended if call.is_complete else f"{ended}, incomplete"
 
 
-def _by_parent(calls: tuple[Call, ...]) -> list[Call]:
-    """Attempts in the order of their first calls, within each the calls in the order in which they began."""
-    first: dict[tuple[str, int], int] = {}
-    for index, call in enumerate(calls):
-        first.setdefault((call.task, call.attempt), index)
-    return sorted(calls, key=lambda call: (first[call.task, call.attempt], call.number))
+def _in_order(calls: tuple[Call, ...]) -> list[Call]:
+    """Attempts by the time of their first calls, within each the calls in the order in which they began."""
+    began: dict[tuple[str, int], datetime] = {}
+    for call in calls:
+        attempt = (call.task, call.attempt)
+        began[attempt] = min(call.started_at, began.get(attempt, call.started_at))
+    return sorted(calls, key=lambda call: (began[call.task, call.attempt], call.task, call.number))
 
 
 def _row(call: Call, look: Look) -> list[Cell]:
@@ -92,9 +98,13 @@ def _row(call: Call, look: Look) -> list[Cell]:
     ]
 
 
-def _side(name: str, headers: tuple[tuple[str, str], ...], said: Said | None, look: Look) -> list[str]:
+def _heading(name: str, look: Look) -> str:
     rule = look.glyph("──", "--")
-    lines = ["", look.paint(f"{rule} {name} {rule}", "strong")]
+    return look.paint(f"{rule} {name} {rule}", "strong")
+
+
+def _side(name: str, headers: tuple[tuple[str, str], ...], said: Said | None, look: Look) -> list[str]:
+    lines = ["", _heading(name, look)]
     lines += [look.paint(f"{escape(key)}: {escape(value)}", "faint") for key, value in headers]
     if said is None:
         return [*lines, look.paint("nothing is recorded", "faint")]

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from binex.cli.render.look import Look
 from binex.cli.render.progress import how_it_ended, opening_line
+from binex.cli.render.question import waiting_line
 from binex.cli.render.stream import SpokenLines
 from binex.cli.render.text import clip, escape, pad, width_of
 from binex.cli.render.units import count, duration
@@ -20,6 +22,7 @@ from binex.models.event import (
     Event,
     FanOutStarted,
     Notice,
+    QuestionAsked,
     RunEnded,
     RunStarted,
     Streamed,
@@ -44,10 +47,15 @@ class LiveProgress:
     With *spoken* what models say scrolls by as well, and the line that one is in the middle of stands below it.
     """
 
-    def __init__(self, console: Console, look: Look, spoken: SpokenLines | None = None) -> None:
+    def __init__(
+        self, console: Console, look: Look, spoken: SpokenLines | None = None, directory: Path | None = None
+    ) -> None:
         self._console = console
         self._look = look
         self._spoken = spoken
+        self._directory = directory
+        self._live: Live | None = None
+        self._held_back: list[Text] | None = None
         self._lock = threading.Lock()  # the picture is drawn in a thread of its own
         self._started = time.monotonic()
         self._running: dict[str, tuple[float, int]] = {}
@@ -83,14 +91,39 @@ class LiveProgress:
                 case TaskSettled():
                     said = self._spoken.end(event.record.task) if self._spoken is not None else []
                     line = self._settle(event.record)
+                case QuestionAsked():
+                    line = Text(waiting_line(event.question, self._directory), style="yellow")
                 case Notice():
                     line = Text(f"note: {escape(event.message)}", style="yellow")
                 case RunEnded():
                     self._is_over = True
-        for spoken in said:
-            self._console.print(Text(spoken), highlight=False)
-        if line is not None:
+        lines = [Text(spoken) for spoken in said] + ([] if line is None else [line])
+        if self._held_back is not None:
+            self._held_back += lines
+            return
+        for line in lines:
             self._console.print(line, highlight=False)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the picture until the block ends."""
+        with Live(self, console=self._console, refresh_per_second=10, transient=True, redirect_stdout=True) as live:
+            self._live = live
+            yield
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Take the picture away in the block, and hold back what would scroll by: somebody is being asked something."""
+        assert self._live is not None
+        self._live.stop()
+        self._held_back = []
+        try:
+            yield
+        finally:
+            held_back, self._held_back = self._held_back, None
+            self._live.start()
+            for line in held_back:
+                self._console.print(line, highlight=False)
 
     def say(self, message: str) -> None:
         """Tell something that is no event; it stays below."""
@@ -183,9 +216,11 @@ def _end_of(text: str, width: int) -> str:
 
 
 @contextmanager
-def live_progress(look: Look, spoken: SpokenLines | None = None) -> Iterator[LiveProgress]:
+def live_progress(
+    look: Look, spoken: SpokenLines | None = None, directory: Path | None = None
+) -> Iterator[LiveProgress]:
     """The picture on stderr, until the block ends; what others print meanwhile appears above it."""
     console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    progress = LiveProgress(console, look, spoken)
-    with Live(progress, console=console, refresh_per_second=10, transient=True, redirect_stdout=True):
+    progress = LiveProgress(console, look, spoken, directory)
+    with progress.shown():
         yield progress

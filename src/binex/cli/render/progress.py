@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
+from binex.cli.render.question import waiting_line
 from binex.cli.render.stream import SpokenLines
 from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
@@ -12,6 +15,7 @@ from binex.models.event import (
     Event,
     FanOutStarted,
     Notice,
+    QuestionAsked,
     RunStarted,
     Streamed,
     TaskRetrying,
@@ -27,10 +31,17 @@ class PlainProgress:
     With *spoken* it also writes what models say.
     """
 
-    def __init__(self, write: Callable[[str], None], look: Look, spoken: SpokenLines | None = None) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        look: Look,
+        spoken: SpokenLines | None = None,
+        directory: Path | None = None,
+    ) -> None:
         self._write = write
         self._look = look
         self._spoken = spoken
+        self._directory = directory
         self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -49,6 +60,8 @@ class PlainProgress:
                 for line in self._spoken.end(event.record.task) if self._spoken is not None else ():
                     self._write(line)
                 self._line(event.record.task, how_it_ended(event.record))
+            case QuestionAsked():
+                self._write(waiting_line(event.question, self._directory))
             case Notice():
                 self._write(f"note: {escape(event.message)}")
             case _:
@@ -58,6 +71,10 @@ class PlainProgress:
         """Tell something that is no event."""
         self._write(message)
 
+    def pause(self) -> AbstractContextManager[None]:
+        """Lines are no picture: they may stand beside what somebody is asked."""
+        return nullcontext()
+
     def _line(self, task: str, text: str) -> None:
         elapsed = time.monotonic() - self._started
         self._write(f"{elapsed:8.2f} s  {escape(task)}  {text}")
@@ -66,16 +83,26 @@ class PlainProgress:
 class Silence:
     """A listener that only passes on what a person should know."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], None], directory: Path | None = None) -> None:
         self._write = write
+        self._directory = directory
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._write(f"note: {escape(event.message)}")
+        match event:
+            case QuestionAsked():
+                self._write(waiting_line(event.question, self._directory))
+            case Notice():
+                self._write(f"note: {escape(event.message)}")
+            case _:
+                pass
 
     def say(self, message: str) -> None:
         """Tell something that is no event."""
         self._write(message)
+
+    def pause(self) -> AbstractContextManager[None]:
+        """There is next to nothing to hold back."""
+        return nullcontext()
 
 
 def opening_line(event: RunStarted) -> str:

@@ -10,8 +10,9 @@ from binex.cli.render.question import waiting_lines
 from binex.cli.render.run_list import counts
 from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, content_text, escape
-from binex.cli.render.units import count, dollars, duration
+from binex.cli.render.units import count, duration
 from binex.models.call import Spend
+from binex.models.money import dollars
 from binex.models.run import RunStatus, RunSummary, TaskFailure
 
 _FAILURES_SHOWN = 10

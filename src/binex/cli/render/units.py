@@ -1,6 +1,5 @@
 """Times and sizes as people read them."""
 
-import math
 from datetime import datetime, timedelta
 
 from binex.models.task import now
@@ -56,13 +55,3 @@ def moment(at: datetime) -> str:
 def count(number: int, what: str) -> str:
     """``1 task``, ``12 tasks``, ``1,200 tasks``."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def dollars(amount: float) -> str:
-    """``$0``, ``$0.000045``, ``$0.0123``, ``$1.25``, ``$1,204.50``: at least two digits that say something."""
-    if amount == 0:
-        return "$0"
-    if abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    digits = 1 - math.floor(math.log10(abs(amount)))
-    return f"${amount:.{max(2, min(digits + 1, 12))}f}"

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +38,9 @@ class Calls:
         self._files = files
         self._known: set[str] = set()
         self._last: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
 
     def keep(self, call: Call, parts: Sequence[BodyPart], lease: RunLease | None) -> None:
-        """Keep a call with the next commit; may be called in any thread.
+        """Keep a call with the next commit.
 
         Raises:
             StoreError: an earlier write failed.
@@ -51,10 +48,12 @@ class Calls:
         self._writer.require_usable()
         row = (call.task, call.attempt, call.number, rows.call_doc(call))
         kept = _Kept(call.run_id, row, [part for part in parts if part.id not in self._known], lease)
-        if threading.get_ident() == self._thread:
-            self._keep(kept)
+        large = [part for part in kept.parts if len(part.data) > INLINE_BYTES]
+        if large or self._last is not None:
+            task = self._last = asyncio.create_task(self._keep_large(kept, large, self._last))
+            task.add_done_callback(self._end)
         else:
-            self._loop.call_soon_threadsafe(self._keep, kept)
+            self._submit(kept)
 
     async def wait(self) -> None:
         """Return when all calls kept until now will be part of the next commit."""
@@ -65,17 +64,6 @@ class Calls:
         """Stop; what is not with the writer yet is not kept."""
         if self._last is not None:
             self._last.cancel()
-
-    def _keep(self, kept: _Kept) -> None:
-        large = [part for part in kept.parts if len(part.data) > INLINE_BYTES]
-        if large or self._last is not None:
-            task = self._last = self._loop.create_task(self._keep_large(kept, large, self._last))
-            task.add_done_callback(self._end)
-            return
-        try:
-            self._submit(kept)
-        except StoreError as error:  # said to whoever writes next: nobody may be there to hear it now
-            self._writer.fail(error)
 
     async def _keep_large(self, kept: _Kept, large: Sequence[BodyPart], before: "asyncio.Task[None] | None") -> None:
         async with self._files.alone([part.sha256 for part in large]):

@@ -101,13 +101,13 @@ class RunLease:
         await self._is_cancel_requested.wait()
 
     async def wait_for_answer(self) -> None:
-        """Return when the next answer is heard of."""
+        """Return when an answer is heard of, at once if one was since somebody last waited."""
         await self._answered.wait()
+        self._answered.clear()
 
     def hear_answer(self) -> None:
-        """Wake all who wait for an answer now."""
+        """Wake all who wait for an answer, or whoever comes next."""
         self._answered.set()
-        self._answered = asyncio.Event()
 
     def release(self) -> None:
         """Give the run up; nothing can fail."""

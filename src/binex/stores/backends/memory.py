@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
 
 from pydantic import JsonValue
 
@@ -16,10 +15,8 @@ from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, now
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends.bodies import damaged
-from binex.stores.backends.questions import require_open, unknown
+from binex.stores.backends.questions import LONGEST_WAIT_S, require_open, unknown
 from binex.stores.backends.rows import artifact_name
-
-_LONGEST_WAIT_S: Final = 2.0
 
 
 class MemoryLease:
@@ -34,6 +31,11 @@ class MemoryLease:
 
     async def wait_for_cancel(self) -> None:
         await self.is_cancel_requested.wait()
+
+    async def wait_for_answer(self) -> None:
+        """Return when a question is answered, at once if one was since somebody last waited."""
+        await self.answered.wait()
+        self.answered.clear()
 
 
 class MemoryStore:
@@ -231,8 +233,8 @@ class MemoryStore:
     async def wait_for_answer(self, run_id: str) -> None:
         lease = self._leases.get(run_id)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_WAIT_S):
-                await (asyncio.sleep(_LONGEST_WAIT_S) if lease is None else lease.answered.wait())
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await (asyncio.sleep(LONGEST_WAIT_S) if lease is None else lease.wait_for_answer())
 
     def _known_question(self, question_id: str) -> Question:
         question = self._questions.get(question_id)
@@ -244,7 +246,6 @@ class MemoryStore:
         ended = self._questions[question.id] = question.model_copy(update={"state": state, "answer": answer})
         if lease := self._leases.get(question.run_id):
             lease.answered.set()
-            lease.answered = asyncio.Event()  # for those who come later
         return ended
 
     def _require(self, run_id: str) -> None:

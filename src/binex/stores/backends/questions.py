@@ -2,16 +2,15 @@
 
 import sqlite3
 from collections.abc import Callable
+from typing import Final
 
 from binex.errors import AnsweredError, DamagedDataError, InputError
 from binex.models.question import Answer, Question, QuestionState
 from binex.stores.backends import rows
-from binex.stores.backends.statements import key_of
+from binex.stores.backends.statements import SELECT_QUESTIONS, key_of
 
-_ONE = (
-    "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
-    " WHERE questions.id = ?"
-)
+LONGEST_WAIT_S: Final = 2.0
+"""How long who waits for an answer relies on being told of it."""
 
 
 def asking(question: Question) -> Callable[[sqlite3.Connection], Question]:
@@ -71,8 +70,8 @@ def require_open(question: Question) -> None:
                 fix="only the first answer counts; see it with: binex debug " + question.run_id,
             )
         case QuestionState.TIMED_OUT:
-            until = question.deadline_at and f" until {question.deadline_at.isoformat(timespec='seconds')}"
-            why = f"nobody answered it in time{f'{until}' if until else ''}"
+            until = question.deadline_at
+            why = "nobody answered it in time" + (f", until {until.isoformat(timespec='seconds')}" if until else "")
         case _:
             why = "its task ended without it"
     raise AnsweredError(
@@ -88,7 +87,7 @@ def unknown(question_id: str) -> InputError:
 
 
 def _find(connection: sqlite3.Connection, question_id: str) -> Question:
-    row = connection.execute(_ONE, (question_id,)).fetchone()
+    row = connection.execute(f"{SELECT_QUESTIONS} WHERE questions.id = ?", (question_id,)).fetchone()
     if row is None:
         raise unknown(question_id)
     return rows.read_question(row)

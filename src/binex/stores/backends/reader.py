@@ -21,6 +21,7 @@ from binex.stores.backends import rows
 from binex.stores.backends.bodies import find_blobs, join_blobs
 from binex.stores.backends.failures import is_busy, shown, sqlite_failure
 from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
+from binex.stores.backends.statements import SELECT_QUESTIONS
 from binex.stores.backends.threads import start_in_thread
 
 T = TypeVar("T")
@@ -164,18 +165,13 @@ class SqliteReader:
         return bookmarks
 
     async def get_question(self, question_id: str) -> Question | None:
-        found = await self._read(
-            "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
-            " WHERE questions.id = ?",
-            question_id,
-        )
+        found = await self._read(f"{SELECT_QUESTIONS} WHERE questions.id = ?", question_id)
         return rows.read_question(found[0]) if found else None
 
     async def list_questions(self, run_id: str | None = None, *, only_open: bool = False) -> list[Question]:
         conditions = ["1"] + ["runs.id = ?"] * (run_id is not None) + ["state = 'open'"] * only_open
         found = await self._read(
-            "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
-            f" WHERE {' AND '.join(conditions)} ORDER BY questions.seq",
+            f"{SELECT_QUESTIONS} WHERE {' AND '.join(conditions)} ORDER BY questions.seq",
             *(() if run_id is None else (run_id,)),
         )
         return self._readable(found, rows.read_question)

@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from binex.errors import InputError, RunOwnedError, StoreDamagedError, StoreError
+from binex.errors import InputError, RunOwnedError, StoreError
 from binex.models.call import BodyPart, Call
 from binex.models.event import TaskStarted
 from binex.models.names import is_name
@@ -22,9 +22,9 @@ from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Durability, Run
 from binex.models.task import Artifact, ExecutionRecord
 from binex.models.workflow import WorkflowSource
-from binex.stores.backends import rows, schema
+from binex.stores.backends import rows
 from binex.stores.backends.calls import Calls
-from binex.stores.backends.failures import DAMAGE_FIX, shown
+from binex.stores.backends.failures import shown
 from binex.stores.backends.filesystem import (
     ARTIFACTS,
     DATABASE,
@@ -36,12 +36,12 @@ from binex.stores.backends.filesystem import (
     prepare_folder,
     remove_dead_temporaries,
     reporting,
-    require_folder,
 )
 from binex.stores.backends.large import LargeFiles
 from binex.stores.backends.lease import ANSWERED, CANCEL, RunLease, find_owner, remove_lock, tell_owner
 from binex.stores.backends.notes import Notes, ignore_failure
-from binex.stores.backends.questions import answering, asking, closing
+from binex.stores.backends.opening import open_reading, open_writing
+from binex.stores.backends.questions import LONGEST_WAIT_S, answering, asking, closing
 from binex.stores.backends.reader import SqliteReader, patiently
 from binex.stores.backends.repair import Repair
 from binex.stores.backends.statements import (
@@ -54,9 +54,6 @@ from binex.stores.backends.statements import (
     require_same,
 )
 from binex.stores.backends.writer import Writer
-
-LONGEST_WAIT_S: Final = 2.0
-"""How long who waits for an answer relies on being told of it."""
 
 
 @asynccontextmanager
@@ -79,10 +76,10 @@ async def open_sqlite_store(
     """
     database = folder / DATABASE
     if read_only:
-        connection = await patiently(lambda: _open_reading(database), "read", database, patience_s)
+        connection = await patiently(lambda: open_reading(database), "read", database, patience_s)
     else:
         prepare_folder(folder)
-        connection = await patiently(lambda: _open_writing(database, durability), "write", database, patience_s)
+        connection = await patiently(lambda: open_writing(database, durability), "write", database, patience_s)
     store = SqliteStore(folder, connection, durability=durability, patience_s=patience_s, on_notice=on_notice)
     try:
         if read_only:
@@ -93,46 +90,6 @@ async def open_sqlite_store(
         await store.flush()
     finally:
         store.close()
-
-
-def _open_reading(database: Path) -> sqlite3.Connection:
-    folder = database.parent
-    require_folder(folder, for_writing=False)
-    if not database.exists():
-        _refuse_missing_database(folder)
-        raise InputError(
-            f"no {DATABASE} in {shown(folder)}: nothing has been run here", fix="run a workflow first (binex run)"
-        )
-    version = schema.find_version(database)
-    schema.refuse_newer(database, version, len(schema.MIGRATIONS))
-    if version < len(schema.MIGRATIONS):
-        raise StoreError(
-            f"{shown(database)} was written by an older Binex (version {version}) and is not upgraded by looking at it",
-            fix="upgrade it, after a backup, with: binex doctor --repair",
-        )
-    return schema.connect_read_only(database)
-
-
-def _open_writing(database: Path, durability: Durability) -> sqlite3.Connection:
-    if not database.exists():
-        _refuse_missing_database(database.parent)
-        schema.create(database, durability)
-    schema.refuse_newer(database, schema.find_version(database), len(schema.MIGRATIONS))
-    connection = schema.connect(database, durability)
-    try:
-        if schema.version_of(connection) != len(schema.MIGRATIONS):
-            schema.migrate(connection, database)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _refuse_missing_database(folder: Path) -> None:
-    if any((folder / ARTIFACTS).glob("*")):
-        raise StoreDamagedError(
-            f"store damaged: {shown(folder / DATABASE)} is gone, though there are artifacts beside it", fix=DAMAGE_FIX
-        )
 
 
 class SqliteStore(SqliteReader):

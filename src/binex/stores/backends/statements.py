@@ -12,6 +12,10 @@ from binex.stores.backends.filesystem import MirrorFile, file_bytes, file_name, 
 
 INLINE_BYTES: Final = 64 * 1024
 """Contents up to this size ride in the same transaction as their record."""
+SELECT_QUESTIONS: Final = (
+    "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
+)
+"""Rows of questions, as they are read."""
 
 
 def key_of(connection: sqlite3.Connection, run_id: str) -> int:
