@@ -148,9 +148,10 @@ class ModelServer:
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Seen | None:
-    head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
-    if not head:
+    begin = await reader.read(1)
+    if begin in (b"", b"\x16"):  # gone; or somebody speaks TLS
         return None
+    head = begin + await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}

@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         behave: Callable[[bytes], None] | None = getattr(self, f"_do_{name}", None)
         return behave(body) if behave else self._send_status(404)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
     def _read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):

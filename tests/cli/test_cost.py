@@ -1,6 +1,9 @@
 """``binex cost``: what is printed about money."""
 
 import asyncio
+import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +102,62 @@ def test_an_unknown_run_is_bad_input(paid: Shell) -> None:
     said = paid("cost", "nothing-like-it")
     assert said.code == 2
     assert "no run" in said.err
+
+
+def test_the_example_of_the_page_about_cost_does_what_the_page_says(shell: Shell) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "cost.md").read_text("utf-8")
+    for name, text in re.findall(r'^```\w+ title="(\S+)"\n(.*?)^```$', page, re.M | re.S):
+        shell.write(name, text)
+    (shell.folder / ".binex").mkdir()
+    run, cost, answer, resume, after = (
+        shlex.split(line)
+        for line in re.findall(r"^\$ binex (.*)$", page, re.M)
+        if "reviews.yaml" not in line or "run" in line
+    )
+    assert shell(*run).code == 75
+    assert "$0.0144 for 2 model calls" in shell(*cost).out
+    assert shell(*answer).code == 0
+    assert shell(*resume).code == 0
+    lines = rows(shell(*after).out)
+    assert ["mock/large", "2", "800", "·", "160", "·", "$0.0144"] in lines
+    assert ["mock/small", "3", "1,200", "·", "240", "·", "$0.00216"] in lines
+    assert shell("run", "reviews.yaml", "-q").code == 0
+    assert shell("cost", "--json").json()["total"]["cost_usd"] == pytest.approx(0.036)
+
+
+MANY = """
+name: many
+budget: 1.00
+nodes:
+  list: {agent: local://steps.give, inputs: {value: [%s]}}
+  ask:
+    foreach: "${list.output}"
+    agent: llm://mock/m
+    inputs: {v: "${item}"}
+    config: {answers: [{text: yes, price: 0.10}]}
+concurrency: 50
+"""
+
+
+def test_fifty_calls_at_once_cost_no_more_than_the_budget_and_a_larger_one_does_the_rest(shell: Shell) -> None:
+    shell.write("many.yaml", MANY % ", ".join(map(str, range(50))))
+    assert shell("run", "many.yaml", "-q").code == 1
+    (run,) = shell("runs", "--json").json()["runs"]
+    assert run["status"] == "over_budget"
+    found = shell("cost", "--json").json()
+    assert (found["total"]["model_calls"], found["total"]["cost_usd"]) == (10, pytest.approx(1.0))
+    assert shell("resume", "latest", "--budget", "10", "-q").code == 0
+    found = shell("cost", "--json").json()
+    assert (found["total"]["model_calls"], found["total"]["cost_usd"]) == (50, pytest.approx(5.0))
+    assert found["budget"]["left"] == pytest.approx(5.0)
+
+
+def test_a_node_that_is_over_its_budget_fails_and_the_run_goes_on(shell: Shell) -> None:
+    text = MANY.replace("budget: 1.00", "") % "1, 2, 3"
+    shell.write("few.yaml", text.replace("agent: llm", "budget: 0.25\n    agent: llm"))
+    shell("run", "few.yaml", "-q")
+    (run,) = shell("runs", "--json").json()["runs"]
+    assert (run["status"], run["counts"]["failed"]) == ("completed", 1)  # a failed item leaves a null
+    assert '"budget"' in shell("debug", "--json").out
+    found = shell("cost", "--json").json()
+    assert (found["total"]["model_calls"], found["nodes"][0]["budget"]["left"]) == (2, pytest.approx(0.05))

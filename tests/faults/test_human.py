@@ -197,7 +197,8 @@ class Terminal:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         prepare = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
         if not is_in_front:  # the process that the terminal belongs to only waits for the one that runs
-            prepare += "\nif child := os.fork(): sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\nos.setpgid(0, 0)"
+            prepare += "\nif child := os.fork(): sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+            prepare += "\nos.setpgid(0, 0)"
         become = "os.execv(sys.executable, [sys.executable, '-m', 'binex', *sys.argv[1:]])"
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"{prepare}\n{become}", *arguments, "--dir", str(project.store)],

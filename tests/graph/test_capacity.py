@@ -43,3 +43,13 @@ def test_every_bucket_has_its_own_limit() -> None:
 def test_an_agent_falls_under_its_provider_or_else_its_scheme_or_else_the_default(agent: str, bucket: str) -> None:
     assert Capacity({"openai": 1, "llm": 2}).bucket_of(agent) == bucket
     assert Capacity(5).bucket_of(agent) == "default"
+
+
+def test_people_have_no_limit_unless_one_is_named() -> None:
+    capacity = Capacity({"default": 1, "approve": 1})
+    assert capacity.bucket_of("human://approve") == "human"
+    assert capacity.bucket_of("a2a://human/agent") == "default"
+    for _ in range(1000):
+        assert capacity.has_room("human")
+        capacity.take("human")
+    assert room(Capacity({"human": 2}), "human") == 2

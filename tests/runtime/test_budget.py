@@ -364,6 +364,31 @@ async def test_all_that_meet_the_limit_wait_for_one_answer() -> None:
     assert ledger.held_up == frozenset()
 
 
+async def test_who_waits_for_one_that_waits_for_an_answer_is_held_up_too() -> None:
+    counter = Counter()
+    ledger = counter.ledger(ask(0.1), {"a": budget(0.5)})
+    calls = [asyncio.ensure_future(call(ledger, 0.4, path=path)) for path in ("a[0]", "a[1]", "a[2]", "b")]
+    await settle()
+    assert [path for path, _ in counter.asked] == ["a[0]"]  # it has the node's money, and waits for the run's
+    assert ledger.held_up == {"a[1]", "a[2]", "b"}
+    counter.answers.append("raise to 9")
+    counter.is_open.set()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(error) for error in ended] == [type(None), BudgetError, BudgetError, type(None)]
+
+
+async def test_who_waits_beside_a_call_of_its_own_is_not_held_up() -> None:
+    ledger = Counter().ledger(budget(1.0))
+    flying = asyncio.ensure_future(_hold(ledger, 0.9))
+    waiting = asyncio.ensure_future(call(ledger, 0.9, path="a"))
+    other = asyncio.ensure_future(call(ledger, 0.9, path="b"))
+    await settle()
+    assert ledger.held_up == {"b"}
+    for one in (flying, waiting, other):
+        one.cancel()
+    await asyncio.wait({flying, waiting, other})
+
+
 async def test_when_the_one_that_asked_is_stopped_the_next_one_asks() -> None:
     counter = Counter()
     ledger = counter.ledger(ask(0.1))

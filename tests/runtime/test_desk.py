@@ -370,6 +370,8 @@ async def test_a_question_that_nobody_answered_is_a_failed_call(office: Office) 
 class _Tape:
     """A recorder that knows answers."""
 
+    is_playing = True
+
     def __init__(self, recorded: Recorded | None) -> None:
         self.recorded = recorded
         self.taping = FakeSurroundings()

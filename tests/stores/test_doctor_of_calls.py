@@ -12,6 +12,7 @@ from binex.errors import DamagedDataError
 from binex.models.call import Call
 from binex.models.run import RunStatus
 from binex.stores.doctor import Severity, examine, repair, salvage
+from binex.tape.bodies import Chains
 from tests.stores.making import (
     SOURCE,
     OpenStore,
@@ -110,8 +111,6 @@ async def test_a_damaged_body_is_found_by_the_call_that_needs_it(
 
 
 async def test_a_link_whose_beginning_is_gone_is_found(open_store: OpenStore, folder: Path) -> None:
-    from binex.tape.bodies import Chains
-
     run = make_run("therun")
     body = b'{"messages":[' + b",".join(b'{"content":"%s"}' % (b"%d" % number * 300) for number in range(3)) + b"]}"
     async with open_store() as store, store.open_run(run, SOURCE):

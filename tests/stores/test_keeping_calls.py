@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from binex.errors import DamagedDataError, LostLeaseError, StoreError
 from binex.models.call import Call
+from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
 from binex.tape.bodies import Chains
 from tests.stores.making import (
@@ -137,6 +139,25 @@ async def test_large_bodies_do_not_hold_up_the_loop(open_store: OpenStore) -> No
         assert time.monotonic() - began < 0.01
         await store.settle([make_record(run.id)])
         assert await store.read_body(body) == data
+
+
+@pytest.mark.parametrize("size", [50_000, 100_000])
+async def test_on_a_full_disk_a_task_without_its_calls_is_not_settled(mount: Any, size: int) -> None:
+    folder = mount("size=2m") / ".binex"
+    run = make_run()
+    settled = 0
+    with pytest.raises(StoreError, match="No space left on device"):
+        async with open_sqlite_store(folder) as store, store.open_run(run, SOURCE):
+            for number in range(100):
+                keep_exchange(store, make_call(run.id, f"t{number}"), os.urandom(size))
+                await store.settle([make_record(run.id, f"t{number}")])
+                settled += 1
+    async with open_sqlite_store(folder, read_only=True) as store:
+        records = await store.list_records(run.id)
+        assert 0 < settled <= len(records) < 100
+        for record in records:
+            (call,) = await store.list_calls(run.id, record.task)
+            assert len((await bodies_of(store, call))[0]) == size
 
 
 # --- where and how large ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from tests.stores.making import (
     make_question,
     make_run,
 )
+from tests.stores.test_doctor import change
 
 
 async def test_a_question_comes_back_as_it_was(store: RunStore) -> None:
@@ -265,8 +266,6 @@ async def test_a_word_nobody_knows_means_nothing(open_store: OpenStore, folder: 
 async def test_a_damaged_question_is_left_out_and_can_be_asked_again(
     open_store: OpenStore, folder: Path, notices: list[str]
 ) -> None:
-    from tests.stores.test_doctor import change
-
     run = make_run()
     questions = [make_question(run.id, key=key) for key in "ab"]
     async with open_store() as store, store.open_run(run, SOURCE):

@@ -13,9 +13,9 @@ import pytest
 from binex.errors import StoreError
 from binex.models.run import RunStatus
 from binex.stores.backends import schema
-from binex.stores.doctor import examine, repair, salvage
+from binex.stores.doctor import Severity, examine, repair, salvage
 from tests.stores.making import OpenStore, bodies_of, keep_exchange, make_call, make_question, make_record
-from tests.stores.test_doctor import Severity, damage, seen
+from tests.stores.test_doctor import damage, seen
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DONE, INTERRUPTED = "1p8t6y0b459y", "1p8t6ykmayr3"

@@ -66,7 +66,7 @@ def test_a_call_is_taped_word_for_word(tape: Tape, server: LoopbackServer, libra
     assert (call.kind, call.target) == (CallKind.HTTP, f"POST {server.url}/json?a=1")
     assert (tape.request, tape.response, call.status) == (BODY, answer, 200)
     assert call.is_complete and call.error is None and call.duration_ms > 0
-    assert ("application/json") == {k.lower(): v for k, v in call.request_headers}["content-type"]
+    assert {k.lower(): v for k, v in call.request_headers}["content-type"] == "application/json"
     assert {k.lower(): v for k, v in call.response_headers}["content-length"] == str(len(answer))
     assert call.response and call.response.media_type == "application/json"
 
@@ -278,20 +278,19 @@ def test_nothing_is_taped_outside_of_an_attempt(tape: Tape, server: LoopbackServ
 def test_a_vendors_library_is_taped(tape: Tape, server: LoopbackServer, is_streamed: bool) -> None:
     import openai
 
-    server.replies.clear()
     with (
         tape.recording() as recorder,
         openai.OpenAI(api_key="sk-" + "a" * 40, base_url=f"{server.url}/chat?x=") as client,
+        recorder.begin(CallKind.MODEL, "openai/small", b"{}") as taping,
     ):
-        with recorder.begin(CallKind.MODEL, "openai/small", b"{}") as taping:
-            answer = client.chat.completions.create(
-                model="small", messages=[{"role": "user", "content": "say these words"}], stream=is_streamed
-            )
-            if is_streamed:
-                said = "".join(chunk.choices[0].delta.content or "" for chunk in answer)  # type: ignore[union-attr]
-            else:
-                said = str(answer.choices[0].message.content)  # type: ignore[union-attr]
-            taping.respond(said.encode())
+        answer = client.chat.completions.create(
+            model="small", messages=[{"role": "user", "content": "say these words"}], stream=is_streamed
+        )
+        if is_streamed:
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in answer)  # type: ignore[union-attr]
+        else:
+            said = str(answer.choices[0].message.content)  # type: ignore[union-attr]
+        taping.respond(said.encode())
     wire, model = tape.calls
     assert (wire.parent, wire.kind, wire.is_complete, wire.status) == (model.number, CallKind.HTTP, True, 200)
     assert json.loads(tape.read(wire.request))["model"] == "small"

@@ -17,7 +17,8 @@ class AgentAdapter(Protocol):
     """Speaks to one kind of agent.
 
     An adapter may also have any of the methods of :class:`ChecksNodes`, :class:`PreparesNodes`,
-    :class:`KnowsItsCode`, :class:`LeavesWorkBehind` and :class:`ReportsHealth`; each is used where it is there.
+    :class:`KnowsItsCode`, :class:`LeavesWorkBehind`, :class:`ReportsHealth`, :class:`ReportsHealthOfNodes` and
+    :class:`DescribesAgents`; each is used where it is there.
     """
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:

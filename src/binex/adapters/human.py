@@ -2,10 +2,12 @@
 
 from typing import Final
 
+from pydantic import JsonValue
+
 from binex.adapters.attempt import current_attempt
 from binex.adapters.base import NodeUse
 from binex.adapters.human_answer import check_answer
-from binex.adapters.human_question import FEEDBACK, answer_output, faults_of, kind_of, question_of
+from binex.adapters.human_question import FEEDBACK, answer_output, ask_again, faults_of, kind_of, question_of
 from binex.errors import AgentError, FieldFault, InputError
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.question import QuestionKind
@@ -28,12 +30,17 @@ class HumanAdapter:
             UnansweredError: nobody answered in time.
             AgentError: the task makes no question, or what is kept as its answer is none.
         """
-        ask = question_of(task)
-        answer = await current_attempt().desk.ask(ask)
-        try:
-            value = check_answer(ask, answer.value, answer.feedback)
-        except InputError as error:  # whoever wrote it went around every check
-            raise AgentError(f"the answer cannot be used: {error.message}", is_retryable=False) from error
+        ask = first = question_of(task)
+        while True:
+            answer = await current_attempt().desk.ask(ask)
+            try:
+                value = check_answer(ask, answer.value, answer.feedback)
+            except InputError as error:  # whoever wrote it went around every check
+                raise AgentError(f"the answer cannot be used: {error.message}", is_retryable=False) from error
+            misses = _find_misses(task, value) if ask.kind is QuestionKind.OUTPUT else []
+            if not misses:
+                break
+            ask = ask_again(first, ask, misses)
         names = answer_output(ask.kind, task.outputs)
         made = value if ask.kind is QuestionKind.OUTPUT and isinstance(value, dict) and len(names) > 1 else None
         artifacts = [Artifact.of(task, name, value if made is None else made[name]) for name in names]
@@ -53,3 +60,12 @@ class HumanAdapter:
         except InputError as error:
             status, detail = HealthStatus.UNREACHABLE, error.message
         return AgentHealth(agent=agent, status=status, detail=detail, checked_at=now())
+
+
+def _find_misses(task: TaskNode, value: JsonValue) -> list[str]:
+    """Why what a person made does not fit the schema of the task, if it has one."""
+    if task.output_schema is None:
+        return []
+    from binex.models.json_schema import find_misses
+
+    return find_misses(task.output_schema, value)

@@ -1,6 +1,7 @@
 """What a node of a person asks: read from the node's settings, and checked before anything runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pydantic import JsonValue
@@ -22,6 +23,7 @@ _TEXTS: Final[Mapping[QuestionKind, str]] = {
     QuestionKind.OUTPUT: "What is the result?",
 }
 _KINDS: Final = tuple(kind.value for kind in _TEXTS)
+_MISSES_SHOWN: Final = 5
 _KEYS: Final = ("text", "prompt", "choices", "default", "on_timeout")
 
 
@@ -64,6 +66,13 @@ def question_of(task: TaskNode) -> Ask:
     )
     default = task.config.get("default")
     return ask if default is None else _with_default(ask, default)
+
+
+def ask_again(first: Ask, last: Ask, misses: Sequence[str]) -> Ask:
+    """The question that follows an answer which does not fit: another one, since that answer is kept."""
+    number = int(last.key.rpartition("-")[2]) if last is not first else 1
+    text = f"{first.text}\nThe answer before does not fit: {'; '.join(misses[:_MISSES_SHOWN])}"
+    return replace(first, key=f"{first.key}-{number + 1}", text=text)
 
 
 def faults_of(use: NodeUse) -> list[FieldFault]:
@@ -154,10 +163,7 @@ def _with_default(ask: Ask, default: JsonValue) -> Ask:
             value = check_answer(ask, default)
     except InputError as error:
         raise AgentError(f"the default is no answer: {error.message}", fix=error.fix, is_retryable=False) from error
-    return Ask(
-        kind=ask.kind, text=ask.text, shown=ask.shown, choices=ask.choices, default=value,
-        on_timeout=ask.on_timeout, deadline_ms=ask.deadline_ms,
-    )  # fmt: skip
+    return replace(ask, default=value)
 
 
 def _is_filled_in_later(value: JsonValue) -> bool:

@@ -196,7 +196,7 @@ def _task(
 def _status(last: ExecutionRecord | None, running: TaskStarted | None, is_live: bool) -> TaskStatus:
     if running is not None:
         return TaskStatus.RUNNING if is_live else TaskStatus.WAITING
-    if last is None or not last.is_final:
+    if last is None or not (last.is_final or last.status is TaskStatus.WAITING_FOR_HUMAN):
         return TaskStatus.READY if is_live else TaskStatus.WAITING
     return last.status
 

@@ -68,5 +68,5 @@ class ProjectSettings(Model):
         default_factory=dict
     )
     """Prices that Binex does not know, or not as you pay them."""
-    redaction: Redaction = Redaction()
+    redaction: Redaction = Field(default_factory=Redaction)
     """What else must not be kept."""

@@ -41,7 +41,7 @@ class Measures:
     notice: Callable[[str], None] = lambda _: None
     """Tells people something."""
     note_change: Callable[[], None] = lambda: None
-    """Is called when one more task waits for its turn: it may be that nothing goes on any more."""
+    """Is called when one more task waits for others: it may be that nothing goes on any more."""
 
 
 class Share:
@@ -69,7 +69,7 @@ class Account:
         past = decisions_about(questions, node_id)
         self.is_of_run = node_id is None
         self.waiting: dict[str, int] = {}
-        """How many requests of each task wait for their turn, while somebody else's is decided upon."""
+        """How many requests of each task wait for others: for their turn, or for a call in flight to end."""
         self._policy = budget.policy
         self._name = "the budget of the run" if node_id is None else f"the budget of node '{node_id}'"
         self._key = RUN_KEY if node_id is None else NODE_KEY
@@ -104,7 +104,8 @@ class Account:
                         return self._take(amount)
                     if self._can_change():
                         self._changed.clear()
-                        await self._changed.wait()
+                        with self._held_up(task):
+                            await self._changed.wait()
                     else:
                         await self._decide(amount, model, task)
 
@@ -187,19 +188,25 @@ class Account:
     @asynccontextmanager
     async def _turn_of(self, task: TaskNode) -> AsyncIterator[None]:
         """Wait for the requests that came before; the block is the turn."""
-        self.waiting[task.path] = self.waiting.get(task.path, 0) + 1
-        if self._turn.locked():
-            self._measures.note_change()
-        try:
+        with self._held_up(task):
             await self._turn.acquire()
-        finally:
-            self.waiting[task.path] -= 1
-            if not self.waiting[task.path]:
-                del self.waiting[task.path]
         try:
             yield
         finally:
             self._turn.release()
+
+    @contextmanager
+    def _held_up(self, task: TaskNode) -> Iterator[None]:
+        """Let it be known, while the block lasts, that *task* waits for others."""
+        self.waiting[task.path] = self.waiting.get(task.path, 0) + 1
+        if len(self._waiters) > 1 or self._shares:
+            self._measures.note_change()
+        try:
+            yield
+        finally:
+            self.waiting[task.path] -= 1
+            if not self.waiting[task.path]:
+                del self.waiting[task.path]
 
     @contextmanager
     def _as_waiter(self) -> Iterator[None]:

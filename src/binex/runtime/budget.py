@@ -1,7 +1,8 @@
 """Keeps what a run and its nodes spend within their budgets."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +39,7 @@ class RunLedger:
             node_id: Account(own, node_id, past.spent_by_node.get(node_id, _NOTHING), past.questions, measures)
             for node_id, own in node_budgets.items()
         }
+        self._in_flight: Counter[str] = Counter()
         self._refused: set[str] = set()
         self._unpriced: set[str] = set()
 
@@ -53,8 +55,18 @@ class RunLedger:
 
     @property
     def held_up(self) -> frozenset[str]:
-        """The paths of the tasks that wait for their turn, perhaps until somebody has answered another task."""
-        return frozenset().union(*(account.waiting for account in (self._run, *self._nodes.values()) if account))
+        """The paths of the tasks that do nothing but wait for others, perhaps until somebody has answered one."""
+        accounts = (account for account in (self._run, *self._nodes.values()) if account is not None)
+        return frozenset(path for account in accounts for path in account.waiting if not self._in_flight[path])
+
+    @contextmanager
+    def in_flight(self, path: str) -> Iterator[None]:
+        """A call for the task at *path* is made while the block lasts."""
+        self._in_flight[path] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[path] -= 1
 
     def note_unpriced(self, model: str) -> None:
         """A call whose price is unknown is about to be made."""
@@ -84,7 +96,8 @@ class _TaskLedger:
         try:
             for account in self._accounts:
                 shares.append(await self._admit(account, estimate_usd, model))
-            yield _Shares(shares)
+            with self._whole.in_flight(self._task.path):
+                yield _Shares(shares)
         finally:
             for share in shares:
                 share.settle(0)

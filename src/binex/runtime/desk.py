@@ -1,7 +1,8 @@
 """Where people are asked, for one run: every question is a record, and whoever answers first is heard."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -47,6 +48,10 @@ class _Waiter:
     was_shown: bool = False
     """Whether the person who is there has been asked."""
 
+    def fail(self, error: Exception) -> None:
+        if not self.settled.done():
+            self.settled.set_exception(error)
+
 
 class RunDesk:
     """Puts the questions of one run to people, and gives the answers to the tasks that wait for them.
@@ -71,8 +76,9 @@ class RunDesk:
         self._redactor = redactor
         self._asker = asker
         self._patience = patience
-        self._open: dict[str, Question] = {}
+        self._open: dict[str, dict[str, Question]] = {}  # by task, then by id
         self._waiting: dict[str, _Waiter] = {}
+        self._waiting_tasks: Counter[str] = Counter()
         self._work: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -95,18 +101,18 @@ class RunDesk:
         return _TaskDesk(self, task.path)
 
     @property
-    def waiting(self) -> frozenset[str]:
+    def waiting(self) -> Collection[str]:
         """The paths of the tasks that wait for an answer now."""
-        return frozenset(waiter.question.task for waiter in self._waiting.values())
+        return self._waiting_tasks.keys()
 
     @property
     def open_questions(self) -> tuple[Question, ...]:
         """The questions of this session that nobody has answered."""
-        return tuple(self._open.values())
+        return tuple(question for of_task in self._open.values() for question in of_task.values())
 
     def is_asking_for(self, path: str) -> bool:
         """Whether the task at *path* has asked something that nobody has answered."""
-        return any(question.task == path for question in self._open.values())
+        return path in self._open
 
     @property
     def has_hope(self) -> bool:
@@ -128,7 +134,7 @@ class RunDesk:
 
     async def withdraw(self, path: str) -> None:
         """Note that the task at *path* has ended: what it asked is no longer wanted."""
-        for question in [question for question in self._open.values() if question.task == path]:
+        for question in [*self._open.get(path, {}).values()]:
             self._settle(await self._store.close_question(question.id, QuestionState.WITHDRAWN))
 
     async def ask(self, path: str, ask: Ask) -> Answer:
@@ -149,7 +155,8 @@ class RunDesk:
 
     async def _wait(self, question: Question) -> Question:
         waiter = self._waiting[question.id] = _Waiter(question)
-        self._open[question.id] = question
+        self._waiting_tasks[question.task] += 1
+        self._open.setdefault(question.task, {})[question.id] = question
         self._tell(QuestionAsked(question=question))
         if self._watching is None or self._watching.done():
             self._watching = self._start(self._watch())
@@ -164,7 +171,7 @@ class RunDesk:
                 await self.look()
         finally:
             waiter.settled.cancel()
-            self._waiting.pop(question.id, None)
+            self._no_longer_waits(question)
 
     def _start(self, work: "Awaitable[None]") -> "asyncio.Task[None]":
         task = asyncio.ensure_future(self._or_fail_all(work))
@@ -178,8 +185,7 @@ class RunDesk:
             await work
         except Exception as error:  # noqa: BLE001 - it is raised in the tasks that wait
             for waiter in self._waiting.values():
-                if not waiter.settled.done():
-                    waiter.settled.set_exception(error)
+                waiter.fail(error)
 
     async def _watch(self) -> None:
         """Look for answers as long as a task waits for one; costs nothing between two looks."""
@@ -201,21 +207,37 @@ class RunDesk:
                 if not asking.done():
                     asking.cancel()
                     await asyncio.wait({asking})
-            answer = asking.result()
+            try:
+                answer = asking.result()
+                if answer is not None:
+                    self._settle(await first_answer(self._store, waiter.question, answer))
+            except Exception as error:  # noqa: BLE001 - it is raised in the task that waits for this answer
+                waiter.fail(error)
+                continue
             if answer is None:
                 self._asker = None
                 self._note_change()
                 return
-            self._settle(await first_answer(self._store, waiter.question, answer))
 
     def _settle(self, question: Question) -> None:
         """Hand on how a question ended."""
-        if question.state is QuestionState.OPEN or self._open.pop(question.id, None) is None:
+        of_task = self._open.get(question.task, {})
+        if question.state is QuestionState.OPEN or of_task.pop(question.id, None) is None:
             return
-        waiter = self._waiting.pop(question.id, None)
+        if not of_task:
+            del self._open[question.task]
+        waiter = self._no_longer_waits(question)
         self._tell(QuestionSettled(question=question))
         if waiter is not None and not waiter.settled.done():
             waiter.settled.set_result(question)
+
+    def _no_longer_waits(self, question: Question) -> _Waiter | None:
+        waiter = self._waiting.pop(question.id, None)
+        if waiter is not None:
+            self._waiting_tasks[question.task] -= 1
+            if not self._waiting_tasks[question.task]:
+                del self._waiting_tasks[question.task]
+        return waiter
 
     def _question(self, path: str, ask: Ask, key: str) -> Question:
         moment = now()

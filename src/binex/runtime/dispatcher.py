@@ -110,9 +110,9 @@ class Executions:
     def __len__(self) -> int:
         return len(self._by_path)
 
-    def __iter__(self) -> Iterator[str]:
-        """The paths of the tasks."""
-        return iter(self._by_path)
+    def __reversed__(self) -> Iterator[str]:
+        """The paths of the tasks, the latest first."""
+        return reversed(self._by_path)
 
     def start(self, work: Work) -> None:
         """Begin to execute *work*."""

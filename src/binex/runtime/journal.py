@@ -269,15 +269,9 @@ class RunLog:
         return artifact if data == artifact.data else artifact.with_data(data)
 
     def _redacted_error(self, error: ErrorInfo) -> ErrorInfo:
-        def cut(text: str) -> str:
-            return self._redactor.redact_text(text, shapes=True)
-
+        texts = {name: value for name, value in error if isinstance(value, str) and name != "kind"}
         return error.model_copy(
-            update={
-                "message": cut(error.message),
-                "fix": error.fix and cut(error.fix),
-                "traceback": error.traceback and cut(error.traceback),
-            }
+            update={name: self._redactor.redact_text(text, shapes=True) for name, text in texts.items()}
         )
 
 

@@ -115,10 +115,13 @@ class Orchestrator:
     def _all_wait(self, plan: RunPlan) -> bool:
         if self._stopped_as is not None and not self._is_winding_down:
             return False  # it is being stopped already
-        if not self._executions or not self._inbox.is_empty or plan.desk.has_hope:
-            return False
         waiting = plan.desk.waiting
-        return all(path in waiting or plan.is_held_up(path) for path in self._executions)
+        if not waiting or not self._executions or not self._inbox.is_empty:
+            return False
+        # The latest are those that most likely still work.
+        if not all(path in waiting or plan.is_held_up(path) for path in reversed(self._executions)):
+            return False
+        return not plan.desk.has_hope
 
     def _is_stopped(self) -> bool:
         return self._stopped_as is not None and not self._executions and self._inbox.is_empty

@@ -41,7 +41,7 @@ def hook(module: ModuleType) -> None:
             return send(self, conn, method, url, body, headers, *args, **kwargs)
         known = _known_body(body)
         if known is None and recorder.is_playing:
-            body = known = b"".join(map(_bytes_of, body if not hasattr(body, "read") else iter(body.read, b"")))
+            body = known = _bytes_of(body.read()) if hasattr(body, "read") else b"".join(map(_bytes_of, body))
         listed = list((self.headers if headers is None else headers).items())
         exchange = Exchange(recorder, method, _whole_url(self, url), [(_text(k), _text(v)) for k, v in listed], known)
         try:
@@ -49,13 +49,7 @@ def hook(module: ModuleType) -> None:
             if recorded is not None:
                 response = _play(recorded, method, url)
             else:
-                sent = (
-                    body
-                    if known is not None
-                    else _Sent(body, exchange)
-                    if hasattr(body, "read")
-                    else _sent(body, exchange)
-                )
+                sent = body if known is not None else _taped(body, exchange)
                 kwargs.update(preload_content=False, decode_content=decode_content)
                 response = send(self, conn, method, url, sent, headers, *args, **kwargs)
             _Tap(response, exchange)
@@ -92,6 +86,11 @@ def _whole_url(pool: "HTTPConnectionPool", url: str) -> str:
     default = {"http": 80, "https": 443}.get(pool.scheme or "")
     port = "" if pool.port in (None, default) else f":{pool.port}"
     return f"{pool.scheme}://{pool.host}{port}{url}"
+
+
+def _taped(body: Any, exchange: Exchange) -> Any:
+    """*body*, which goes on the tape while it is sent."""
+    return _Sent(body, exchange) if hasattr(body, "read") else _sent(body, exchange)
 
 
 class _Sent:
@@ -185,9 +184,14 @@ class _Played(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
-        if not data and self._broken is not None:
-            raise self._broken
+        if self._broken is not None:
+            if size is None or size < 0:
+                raise IncompleteRead(data)
+            if not data:
+                raise self._broken
         return data
+
+    read1 = read
 
 
 def _play(recorded: Recorded, method: str, url: str) -> "HTTPResponse":

@@ -10,6 +10,7 @@ from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped
 from pydantic import JsonValue
 
 from binex.adapters.a2a.adapter import A2AAdapter
+from binex.models.call import Call, CallKind
 from binex.models.task import TaskNode
 from tests.a2a_server import Act, AgentServer, RawServer, Turn, serving
 from tests.attempts import FakeSurroundings
@@ -44,6 +45,11 @@ class Talk:
     async def say(self, inputs: dict[str, JsonValue] | None = None, **changes: Any) -> JsonValue:
         """One attempt; its only output."""
         return (await self.run(inputs, **changes))["output"]
+
+    @property
+    def exchanges(self) -> list[Call]:
+        """What was said to agents, as it is on the tape."""
+        return [call for call in self.world.calls if call.kind is CallKind.A2A]
 
     @property
     def mark(self) -> dict[str, Any]:

@@ -199,9 +199,11 @@ async def test_a_missing_key_is_named_before_anything_is_sent() -> None:
 
 async def test_headers_go_along_with_the_card_and_with_each_request() -> None:
     with talking() as (talk, server):
-        await talk.say(config={"headers": {"X-Team": "red-team"}})
+        await talk.say(config={"headers": {"X-Team": "red-team", "X-Api-Key": "Key sesame-open"}})
     assert {request.headers.get("x-team") for request in server.requests} == {"red-team"}
-    assert "red-team" in talk.world.hidden
+    assert {request.headers.get("x-api-key") for request in server.requests} == {"Key sesame-open"}
+    assert "sesame-open" in talk.world.hidden
+    assert "red-team" not in talk.world.hidden
 
 
 async def test_a_token_is_a_bearer_token_where_the_card_wants_nothing() -> None:

@@ -115,12 +115,26 @@ async def test_a_failed_remote_task_is_not_gone_on_with() -> None:
     assert first.message.message_id != second.message.message_id
 
 
-async def test_a_remote_task_that_failed_meanwhile_or_is_forgotten_is_not_gone_on_with() -> None:
-    with talking() as (talk, server):
-        for task_id in ("forgotten", "forgotten too"):
-            talk.world.bookmarks["a2a"] = {"url": server.uri, "message_id": "m", "task_id": task_id}
-            assert await talk.say(attempt=len(server.turns) + 2) == "hello world"
-    assert len({turn.message.message_id for turn in server.turns}) == 2
+@pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
+@pytest.mark.parametrize("version", ["1.0", "0.3"])
+async def test_a_task_that_the_agent_has_forgotten_is_started_with_the_same_message(version: str, binding: str) -> None:
+    with talking(version=version, bindings=[binding]) as (talk, server):
+        talk.world.bookmarks["a2a"] = {"url": server.uri, "message_id": "m1", "task_id": "t-forgotten"}
+        assert await talk.say(attempt=2) == "hello world"
+    assert [turn.message.message_id for turn in server.turns] == ["m1"]
+
+
+async def test_a_task_that_was_cancelled_is_started_with_another_message() -> None:
+    gate = Gate()
+    with talking(gate) as (talk, server):
+        running = asyncio.create_task(talk.say())
+        await _begun(gate, talk)
+        running.cancel()
+        await asyncio.wait([running])
+        gate.go.set()
+        assert await talk.say(attempt=2) == "done"
+    first, second = server.turns
+    assert first.message.message_id != second.message.message_id
 
 
 async def test_a_bookmark_of_another_agent_is_not_used() -> None:
@@ -207,7 +221,7 @@ async def test_what_the_agent_asks_is_put_to_a_person(version: str, binding: str
     assert {turn.context.task_id for turn in server.turns} == {task_id}
     assert {turn.context.context_id for turn in server.turns} == {talk.mark["context_id"]}
     assert len({turn.message.message_id for turn in server.turns}) == 3
-    assert [call.kind.value for call in talk.world.calls] == ["a2a"] * 3
+    assert len(talk.exchanges) == 3
 
 
 async def test_what_needs_a_permission_is_put_to_a_person_with_what_there_is_to_see() -> None:

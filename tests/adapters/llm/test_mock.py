@@ -148,6 +148,14 @@ def test_what_is_wrong_with_a_script_is_named_by_its_entry(
     assert faults[0].fix
 
 
+def test_what_is_wrong_is_said_once() -> None:
+    faults = read_answers([{"error": "explode"}, "hello"])[1]
+    assert [fault.message for fault in faults] == [
+        "answer 1, error: it must be {status: 429}, or one of reset, hang, half_stream, malformed and refusal",
+        "answer 2: it must be an object",
+    ]
+
+
 def test_unknown_keys_are_answered_with_the_nearest() -> None:
     (fault,) = read_answers([{"text": "a"}, {"text": "a", "dely_ms": 1}])[1]
     assert fault.at_key and fault.fix is not None and "did you mean 'delay_ms'?" in fault.fix

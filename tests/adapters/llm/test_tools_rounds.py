@@ -52,8 +52,8 @@ class Tools:
 
 async def converse(bench: Bench, tools: Tools, max_rounds: int = 10, **config: JsonValue) -> JsonValue:
     task = a_task("llm://mock/writer", config=config)
-    models = Models(task, read_settings(task.config), Backends(), Exchange(10_000, {}))
     with bench.around.attempt(task):
+        models = Models(task, read_settings(task.config), Backends(), Exchange(10_000, {}))
         talk = Conversation(models, opening_messages(task), Shape.of(task), tools, max_rounds)
         return await talk.answer(task.repair)
 
@@ -96,6 +96,7 @@ async def test_what_a_model_says_beside_its_tool_calls_stays_in_the_conversation
     answers: JsonValue = [{"text": "Let me look.", "tool_calls": [{"name": "fast"}]}, {"text": "done"}]
     assert await converse(bench, Tools(), answers=answers) == "done"
     assert bench.request(1).messages[1].content == "Let me look."
+    assert "".join(bench.around.streamed) == "Let me look.\ndone"
 
 
 async def test_a_python_function_is_a_tool(tmp_path: Path) -> None:

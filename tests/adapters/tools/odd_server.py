@@ -59,6 +59,8 @@ def flood() -> None:
 
 
 def list_tools(number: object, cursor: str | None) -> None:
+    if MODE == "mute":
+        return
     page = int(cursor or 0)
     names = TOOLS if MODE != "paged" else [f"tool_{page * 10 + at}" for at in range(10)]
     tools = [{"name": name, "description": f"Does {name}.", "inputSchema": {"type": "object"}} for name in names]

@@ -42,7 +42,7 @@ async def test_tools_that_can_be_there_have_no_faults_and_nothing_runs(kit: Tool
         ("python://echo", "'python://echo' does not name a function", "write python://module.function, for a module"),
         ("mcp://", "'mcp://' does not name a tool", "write python://module.function, mcp://server/tool, or"),
         ("python://kit.serch", "module 'kit' has no function 'serch'", "did you mean 'search'?"),
-        ("python://kti.search", "there is no module 'kti' beside the workflow", "did you mean 'kit'?"),
+        ("python://kti.search", "there is no module 'kti' in the workflow's folder", "did you mean 'kit'?"),
         ("python://broken.it", "broken.py:1: invalid syntax", ""),
         ("mcp://libary/find", "there is no MCP server 'libary'", "did you mean 'library'? mcp_servers: archive, both"),
         ("mcp://neither", "mcp_servers.neither has neither 'command' nor 'url'", "give it one of them"),

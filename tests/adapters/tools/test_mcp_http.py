@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from binex.errors import AuthenticationError, RemoteError
+from binex.adapters.tools.mcp_http import MESSAGE_BYTES
+from binex.errors import AuthenticationError, BadReplyError, RemoteError
 from binex.models.workflow import McpServer
 from tests.adapters.tools.bench import ToolBench
 from tests.adapters.tools.real_server import server
@@ -137,7 +138,17 @@ async def test_a_server_that_never_answers_is_given_up(bench: ToolBench) -> None
                 pass
 
 
-async def test_a_connection_that_breaks_in_a_call_fails_the_attempt(bench: ToolBench) -> None:
+async def test_an_answer_without_an_end_is_cut_off(bench: ToolBench) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+    async with answering(lambda _: head + b"[" * (MESSAGE_BYTES + 1)) as url:
+        with pytest.raises(BadReplyError, match="an answer is longer than 67,108,864 bytes"):
+            async with bench.open("mcp://library", library=McpServer(url=url)):
+                pass
+
+
+def speaking(in_call: bytes) -> Callable[[bytes], bytes]:
+    """A server with one tool, which answers its use with *in_call*."""
+
     def speak(body: bytes) -> bytes:
         message = json.loads(body or b"{}")
         result: dict[str, object] = {}
@@ -147,15 +158,40 @@ async def test_a_connection_that_breaks_in_a_call_fails_the_attempt(bench: ToolB
                 version = message["params"]["protocolVersion"]
                 result = {"protocolVersion": version, "capabilities": {}, "serverInfo": about}
             case "tools/list":
-                result = {"tools": [{"name": "break", "inputSchema": {"type": "object"}}]}
+                result = {"tools": [{"name": "use", "inputSchema": {"type": "object"}}]}
             case "tools/call":
-                return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\r\n"
+                return in_call
             case _:
                 return refusal("202 Accepted", "")
         answer = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result})
         return refusal("200 OK", answer, "content-type: application/json\r\n")
 
-    async with answering(speak) as url, bench.open("mcp://odd", odd=McpServer(url=url)) as box:
-        with pytest.raises(RemoteError, match="broke off: SSE stream ended without a response"):
-            await box.call(bench.call("break"))
+    return speak
+
+
+HALF = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\r\n"
+
+
+@pytest.mark.parametrize(
+    ("in_call", "said"),
+    [
+        (HALF, "broke off: SSE stream ended without a response"),
+        (refusal("500 Internal Server Error", "oh"), "answered 500 Internal Server Error"),
+        (refusal("429 Too Many Requests", ""), "answered 429 Too Many Requests"),
+        (b"", "cannot be reached: Server disconnected"),
+    ],
+)
+async def test_a_server_that_fails_in_a_call_fails_the_attempt(bench: ToolBench, in_call: bytes, said: str) -> None:
+    async with answering(speaking(in_call)) as url, bench.open("mcp://odd", odd=McpServer(url=url)) as box:
+        with pytest.raises(RemoteError) as caught:
+            await box.call(bench.call("use"))
+    assert caught.value.message.startswith(f"the MCP server 'odd' ({url}) {said}")
+    await bench.servers.close()
+
+
+async def test_arguments_that_the_server_refuses_are_told_to_the_model(bench: ToolBench) -> None:
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": "what?"}}
+    refused = refusal("400 Bad Request", json.dumps(error), "content-type: application/json\r\n")
+    async with answering(speaking(refused)) as url, bench.open("mcp://odd", odd=McpServer(url=url)) as box:
+        assert await box.call(bench.call("use")) == "error: what?"
     await bench.servers.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from binex.cli.loop import CommandLoop
 from tests.adapters.tools.bench import ToolBench, is_alive, until
 
 
@@ -130,5 +131,35 @@ def test_a_loop_that_ends_ends_the_servers_in_it(tmp_path: Path) -> None:
             await box.call(bench.call("hang"))
 
     asyncio.run(run())
+    assert len(bench.pids) == 2
+    assert not any(map(is_alive, bench.pids))
+
+
+def test_a_command_that_ends_waits_for_no_server(tmp_path: Path) -> None:
+    bench = ToolBench(tmp_path / "flow")
+
+    async def run() -> None:
+        async with bench.open("mcp://odd/echo", odd=bench.odd()) as box:
+            await box.call(bench.call("echo"))
+
+    loop = CommandLoop()
+    loop.run(run())
+    assert not loop.has_left_something()
+    assert not any(map(is_alive, bench.pids))
+
+
+def test_a_loop_that_ends_while_a_server_is_being_ended_ends_it_at_once(tmp_path: Path) -> None:
+    bench = ToolBench(tmp_path / "flow")
+
+    async def run() -> None:
+        async with bench.open("mcp://odd/echo", odd=bench.odd("stubborn")) as box:
+            await box.call(bench.call("echo"))
+        closing = asyncio.create_task(bench.servers.close())
+        await asyncio.sleep(0.05)
+        closing.cancel()
+
+    began = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - began < 2
     assert len(bench.pids) == 2
     assert not any(map(is_alive, bench.pids))

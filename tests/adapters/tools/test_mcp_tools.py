@@ -86,6 +86,13 @@ async def test_a_list_of_tools_without_an_end_is_refused(bench: ToolBench) -> No
             pass
 
 
+async def test_a_server_that_never_lists_its_tools_is_given_up(bench: ToolBench) -> None:
+    bench.allow_s(1)
+    with pytest.raises(RemoteError, match="did not list its tools in 1 s"):
+        async with bench.open("mcp://odd", odd=bench.odd("mute")):
+            pass
+
+
 async def test_what_is_no_text_is_described(bench: ToolBench) -> None:
     async with bench.open("mcp://odd/image", odd=bench.odd()) as box:
         told = await box.call(bench.call("image"))

@@ -14,7 +14,7 @@ CARD_PATHS: Final = ("/.well-known/agent-card.json", "/.well-known/agent.json")
 """Where an agent's card is: since protocol 0.3, and before."""
 
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?\.?\Z")
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*\Z")
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?\Z")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NAMEABLE: Final = tuple(
     ip_network(net) for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
@@ -48,7 +48,7 @@ class AgentAddress:
         if _literal(host) is None and not _HOST.match(host):
             raise _bad(agent, f"'{host:.80}' is no host name" if host else "it names no host")
         if not _PATH.match(parts.path):
-            raise _bad(agent, f"the path '{parts.path:.80}' has characters that no path has")
+            raise _bad(agent, f"'{parts.path:.80}' is no path")
         scheme = scheme or (written[1].lower() if written else "http" if is_loopback_name(host) else "https")
         return cls(scheme, host, parts.port, parts.path.rstrip("/"))
 
@@ -111,6 +111,8 @@ class AddressRule:
 def _split(agent: str, rest: str) -> SplitResult:
     if not agent.startswith(SCHEME):
         raise _bad(agent, f"it does not start with {SCHEME}")
+    if not rest.isprintable() or " " in rest:
+        raise _bad(agent, "it has blanks or control characters")
     try:
         parts = urlsplit(f"//{rest}")
         if parts.port == 0:
@@ -128,7 +130,7 @@ def _split(agent: str, rest: str) -> SplitResult:
 
 
 def _bad(agent: str, why: str) -> InputError:
-    return InputError(f"'{agent:.120}' is not the URI of an A2A agent: {why}", fix="write a2a://host[:port][/path]")
+    return InputError(f"{agent[:120]!r} is not the URI of an A2A agent: {why}", fix="write a2a://host[:port][/path]")
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

@@ -45,6 +45,10 @@ class Bookmark:
         """The bookmark of another remote task in the place of one that cannot go on."""
         return type(self)(self.url, message_id(task, is_anew=True))
 
+    def forgotten(self) -> Self:
+        """The same, to be started with the same message: the agent knows of no task."""
+        return replace(self, task_id="", context_id="", questions=0, asked_about="")
+
     def at(self, task_id: str, context_id: str) -> Self:
         """The same, now that the ids are known."""
         return replace(self, task_id=task_id, context_id=context_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,8 @@ CANCEL_S: Final = 1.5
 """How long an agent has to take note that it is no longer wanted."""
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
+UNMOVED_S: Final = 60.0
+"""How long an agent may take to look at an answer."""
 
 Connect = Callable[[], AbstractAsyncContextManager["RemoteAgent"]]
 
@@ -95,7 +98,6 @@ class Conversation:
 
     async def _listen(self, message: Json, exchange: Exchange, *, is_first: bool) -> None:
         agent = await self._connected()
-        reading = exchange.reading
         known = await self._find_known(agent) if is_first else None
         if known is not None:
             await self._note(exchange, known)
@@ -103,16 +105,22 @@ class Conversation:
             number = self._mark.questions
             sent_id = self._mark.message_id if is_first else answer_id(self._mark.message_id, number)
             await self._send(agent, {"messageId": sent_id, **message}, exchange)
-        pause = FIRST_PAUSE_S
+        if not exchange.has_begun:
+            raise bad_reply(self._address.host, "the answer ended before anything was said")
+        await self._poll(agent, exchange)
+
+    async def _poll(self, agent: "RemoteAgent", exchange: Exchange) -> None:
+        """Ask after the task, at growing intervals, until there is no sense in it any more."""
+        reading, pause, began = exchange.reading, FIRST_PAUSE_S, time.monotonic()
         while not reading.is_settled:
-            if not reading.task_id:
-                raise bad_reply(self._address.host, "the answer ended before anything was said")
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
             event = await agent.find(reading.task_id)
             if event is None:
                 raise bad_reply(self._address.host, f"it no longer knows the task '{reading.task_id:.80}'")
             await self._note(exchange, event)
+            if reading.is_unmoved and time.monotonic() - began > UNMOVED_S:
+                raise bad_reply(self._address.host, "it asks what was answered already")
 
     async def _send(self, agent: "RemoteAgent", message: Json, exchange: Exchange) -> None:
         """Send *message* and take in what comes back. Where a stream breaks, the task is asked after instead."""
@@ -124,7 +132,7 @@ class Conversation:
                         return
         except RemoteError as error:
             is_lost = error.is_retryable and error.status is None and not isinstance(error, BadReplyError)
-            if not (is_lost and exchange.reading.task_id and agent.is_streaming):
+            if not (is_lost and exchange.has_begun):
                 raise
 
     async def _find_known(self, agent: "RemoteAgent") -> Json | None:
@@ -134,11 +142,13 @@ class Conversation:
                 await self._keep(self._mark)  # the new id, before it is used
             return None
         known = await agent.find(self._mark.task_id)
-        if known is not None:
-            trial = TaskReading(self._address.host)
-            trial.take(known)
-            if trial.state not in FAILURES:
-                return known
+        if known is None:
+            await self._keep(self._mark.forgotten())
+            return None
+        trial = TaskReading(self._address.host)
+        trial.take(known)
+        if trial.state not in FAILURES:
+            return known
         await self._keep(self._mark.anew(self._task))
         return None
 

@@ -21,6 +21,8 @@ class Exchange:
         self.reading = reading
         self._taping = taping
         self._show = show
+        self.has_begun = False
+        """Whether the agent has said anything about it."""
         self._last: Json | None = None
         taping.respond(media_type="application/x-ndjson")
 
@@ -32,7 +34,7 @@ class Exchange:
         """
         if "task" in event and event == self._last:
             return
-        self._last = event
+        self._last, self.has_begun = event, True
         self._taping.chunk(encode_json(event) + b"\n")
         if text := self.reading.take(event):
             self._show(text)

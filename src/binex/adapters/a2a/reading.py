@@ -48,6 +48,11 @@ class TaskReading:
         """Whether there is no sense in listening on."""
         return self.is_final or self.is_interrupted
 
+    @property
+    def is_unmoved(self) -> bool:
+        """Whether the agent has not looked at the answer to its question yet."""
+        return not self.state
+
     def take(self, event: Json) -> str:
         """Take in the next event; what may be shown of it at once.
 

@@ -43,8 +43,6 @@ class RemoteAgent:
     card: Json
     """Its card, in the form of protocol 1.0."""
     interface: Interface
-    is_streaming: bool
-    """Whether events are told as they happen."""
     _client: Client
     _is_blocking: bool
 
@@ -124,7 +122,6 @@ async def connect(
             address.host,
             plain,
             interface,
-            card.capabilities.streaming and settings.streaming and not settings.blocking,
             _client_for(card, interface, settings, client),
             settings.blocking,
         )

@@ -1,5 +1,6 @@
 """``config`` of a node with an A2A agent."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias, cast
@@ -7,6 +8,9 @@ from typing import Final, Self, TypeAlias, cast
 from pydantic import JsonValue
 
 from binex.errors import AgentError, FieldFault, suggest
+
+_SECRET_NAME: Final = re.compile(r"auth|cookie|key|token|secret|session|signature", re.IGNORECASE)
+"""Headers whose values are taken for secrets; to hide each value would cut common words out of the tape."""
 
 Secret: TypeAlias = str | Mapping[str, str]
 """A key or token as text, or ``{username, password}``."""
@@ -54,9 +58,10 @@ class Settings:
             yield self.token
         for secret in self.auth.values():
             yield from (secret,) if isinstance(secret, str) else secret.values()
-        for value in self.headers.values():
-            yield value
-            yield from value.split()[1:]  # the key of "Bearer key" alone
+        for name, value in self.headers.items():
+            if _SECRET_NAME.search(name):
+                yield value
+                yield from value.split()[1:]  # the key of "Bearer key" alone
 
 
 def _is_text(value: JsonValue) -> bool:

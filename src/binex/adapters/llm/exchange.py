@@ -8,7 +8,7 @@ from typing import cast
 
 from pydantic import TypeAdapter
 
-from binex.adapters.attempt import AttemptContext, current_attempt
+from binex.adapters.attempt import current_attempt
 from binex.adapters.llm.port import (
     Connection,
     Finished,
@@ -43,6 +43,25 @@ class Reply:
     """How many bytes it has on the tape."""
 
 
+class Voice:
+    """Shows what models say in one attempt, each reply on a line of its own."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._is_in_line = False
+
+    def begin(self) -> None:
+        """Another reply begins."""
+        if self._is_in_line:
+            self.say("\n")
+
+    def say(self, text: str) -> None:
+        """The model said this."""
+        if text:
+            self._is_in_line = not text.endswith("\n")
+            self._show(text)
+
+
 class Exchange:
     """Asks models. An answer may have *max_bytes*; *own* are the project's own prices."""
 
@@ -50,8 +69,8 @@ class Exchange:
         self._max_bytes = max_bytes
         self._own = own
 
-    async def ask(self, backend: ModelBackend, request: ModelRequest, connect: Callable[[], Connection]) -> Reply:
-        """The reply to *request*; *connect* is only called where the tape does not know it.
+    async def ask(self, backend: ModelBackend, request: ModelRequest, connection: Connection, voice: Voice) -> Reply:
+        """The reply to *request*; the backend is only asked where the tape does not know it.
 
         Raises:
             RemoteError: the provider could not be reached, refused or failed; the model will not answer.
@@ -62,19 +81,19 @@ class Exchange:
         target = f"{request.provider}/{request.model}"
         body = request.model_dump_json(exclude_defaults=True).encode()
         reply = Reply()
+        voice.begin()
         recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
         if recorded is not None:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
-                await self._listen(reply, _played(recorded, request), attempt, taping, request)
+                await self._listen(reply, _played(recorded, request), voice, taping, request)
                 taping.price(sensible(reply.finished.usage) if reply.finished else None, 0.0, "replayed")
             return _checked(reply, request)
-        connection = connect()
         limit = estimate(backend, request, connection, len(body), self._own)
         async with attempt.ledger.reserve(limit, model=target) as reservation:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
                 usage, cost, priced_by = None, None, ""
                 try:
-                    await self._listen(reply, backend.stream(request, connection), attempt, taping, request)
+                    await self._listen(reply, backend.stream(request, connection), voice, taping, request)
                     usage, cost, priced_by = price(request, reply.finished, self._own)
                 except AgentError as error:
                     if isinstance(error, RemoteError):
@@ -91,7 +110,7 @@ class Exchange:
         self,
         reply: Reply,
         events: AsyncIterator[ModelEvent],
-        attempt: AttemptContext,
+        voice: Voice,
         taping: Taping,
         request: ModelRequest,
     ) -> None:
@@ -110,7 +129,7 @@ class Exchange:
                 match event:
                     case TextDelta():
                         texts.append(event.text)
-                        attempt.stream(event.text)
+                        voice.say(event.text)
                     case ToolCallMade():
                         reply.calls.append(event.call)
                     case Finished():

@@ -85,11 +85,16 @@ def options(stream_type: type, timeout: object, limits: object) -> dict[str, Any
         "verify": tls_context(),
         "timeout": timeout,
         "limits": limits,
-        "event_hooks": {"response": [response_hook(stream_type)]},
+        "event_hooks": {"request": [_limit_connecting], "response": [response_hook(stream_type)]},
         "headers": {"Accept-Encoding": "identity"},
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         "follow_redirects": False,
     }
+
+
+async def _limit_connecting(request: Any) -> None:
+    """Some libraries replace a client's time limits by none at all."""
+    request.extensions["timeout"] = {**request.extensions.get("timeout", {}), "connect": CONNECT_SECONDS}
 
 
 def http_client(clients: LoopClients, base_url: str) -> "httpx2.AsyncClient":

@@ -15,6 +15,7 @@ from binex.models.json_value import encode_json
 MAX_BYTES: Final = 1024 * 1024
 MAX_ANSWERS: Final = 10_000
 _MAX_FAULTS: Final = 20
+_FIX: Final = "write for example {text: Hello}; 'The scripted model' in the page on models names every key"
 
 Pause = Annotated[int, Field(ge=0, le=86_400_000, strict=True)]
 
@@ -129,7 +130,8 @@ def read_answers(
         try:
             answers.append(ScriptedAnswer.model_validate(entry))
         except ValidationError as error:
-            faults += (_fault_of((*path, index), index + 1, dict(found)) for found in error.errors(include_url=False))
+            found = (_fault_of((*path, index), index + 1, dict(one)) for one in error.errors(include_url=False))
+            faults += dict.fromkeys(found)
     return tuple(answers), faults[:_MAX_FAULTS]
 
 
@@ -190,7 +192,11 @@ def _fault_of(path: tuple[str | int, ...], number: int, error: Mapping[str, obje
         message = f"answer {number}: unknown key '{key:.40}'"
         return FieldFault((*path, *location), message, suggest(key, _keys_beside(location), "keys"), at_key=True)
     why = str(error["msg"]).removeprefix("Value error, ")
-    return FieldFault((*path, *where), f"{place}: {why}", "see the script's reference in the page on models")
+    if where == ("error",):  # of a union every member complains
+        why = "it must be {status: 429}, or one of reset, hang, half_stream, malformed and refusal"
+    elif error["type"] == "model_type":
+        why = "it must be an object"
+    return FieldFault((*path, *where), f"{place}: {why}", _FIX)
 
 
 def _keys_of(model: type[Model]) -> set[str]:

@@ -6,8 +6,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from binex.adapters.attempt import current_attempt
 from binex.adapters.llm.backends import Backends
-from binex.adapters.llm.exchange import Exchange, Reply
+from binex.adapters.llm.exchange import Exchange, Reply, Voice
 from binex.adapters.llm.messages import with_instruction
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, Message, ModelBackend, ModelRequest, ToolSpec
@@ -29,9 +30,6 @@ class Candidate:
     settings: Mapping[str, JsonValue]
     connection: Connection
 
-    def connect(self) -> Connection:
-        return self.connection
-
 
 class Models:
     """Asks the first model; where that cannot be had, the next one, and stays with it.
@@ -44,6 +42,7 @@ class Models:
         self._settings = settings
         self._backends = backends
         self._exchange = exchange
+        self._voice = Voice(current_attempt().stream)
         self._own = backends.name_of(task.agent)
         self._current = self._candidate(task.agent)
         self._next = list(task.fallbacks)
@@ -68,7 +67,7 @@ class Models:
             candidate = self._current
             request = _request(candidate, messages, tools, shape)
             try:
-                return await self._exchange.ask(candidate.backend, request, candidate.connect)
+                return await self._exchange.ask(candidate.backend, request, candidate.connection, self._voice)
             except CheaperModelError as error:
                 if not error.model or error.model in self._cheaper:
                     raise

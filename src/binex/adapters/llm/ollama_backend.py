@@ -185,7 +185,7 @@ def _client(clients: LoopClients, endpoint: Endpoint) -> "AsyncClient":
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=30)
         arguments = options(httpx.AsyncByteStream, timeout, limits)
-        arguments["event_hooks"]["request"] = [_add_headers]
+        arguments["event_hooks"]["request"].append(_add_headers)
         if endpoint.api_key:
             arguments["headers"]["Authorization"] = f"Bearer {endpoint.api_key}"
         client = AsyncClient(endpoint.base_url, **arguments)

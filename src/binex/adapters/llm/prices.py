@@ -121,6 +121,11 @@ def price_line(provider: str, model: str, *, own: OwnPrices = NO_OWN_PRICES) -> 
     return f"{_dollars(prices.input.base)} / {_dollars(prices.output.base)} per million tokens in/out{more}"
 
 
+def load_table() -> None:
+    """Read the table, which takes a third of a second: better in a thread, before the first call needs it."""
+    _name_of_table(now().date())
+
+
 def _dollars(usd: float) -> str:
     return f"${usd:.2f}" if round(usd, 2) == usd else f"${usd:.6f}".rstrip("0")
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 PAGES: Final = 100
 """How many pages of tools are asked for."""
+_SAID_OF_ARGUMENTS: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""What a server may answer with besides an error of the protocol, which is for the model to read."""
 _LOGGERS: Final = ("mcp", "client")
 """The SDK's; without a handler Python would print its tracebacks to the terminal."""
 
@@ -50,6 +53,7 @@ class McpConnection:
         self._failure: AgentError | None = None
         self._failures = McpFailures(name, server)
         self._tools: list[JsonValue] | None = None
+        self._listing = asyncio.Lock()
         self._process: McpProcess | None = None
         self.task = asyncio.create_task(self._live(), name=f"mcp {name}", context=Context())
 
@@ -60,9 +64,9 @@ class McpConnection:
 
     def end(self) -> None:
         """Begin to end it: gently where it is open."""
-        self._ended.set()
-        if not self._opened.is_set():
+        if not self._ended.is_set() and not self._opened.is_set():
             self.task.cancel()
+        self._ended.set()
 
     async def close(self) -> None:
         """End it; it is gone when this has been awaited."""
@@ -75,8 +79,15 @@ class McpConnection:
         Raises:
             RemoteError: it cannot be asked.
         """
-        if self._tools is None:
-            self._tools = await self._ask(_list_tools)
+        await self._opened.wait()
+        async with self._listing:
+            if self._tools is None:
+                try:
+                    async with asyncio.timeout(self._start_s):
+                        self._tools = await self._ask(_list_tools)
+                except TimeoutError:
+                    what = f"did not list its tools in {self._start_s:g} s"
+                    raise self._failures.failed(what, self._process) from None
         return self._tools
 
     async def call_tool(self, tool: str, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -105,7 +116,9 @@ class McpConnection:
                     self._failure = self._failures.failed(f"broke off: {error.message}")
                 self._ended.set()
                 raise await self._reason() from None
-            if met:
+            if met and met[-1].status == HTTPStatus.NOT_FOUND:
+                self._ended.set()  # it has forgotten the session; the next attempt begins another
+            if met and met[-1].status not in _SAID_OF_ARGUMENTS:
                 raise self._failures.refused(met[-1], error.message) from None
             raise ToolRefusedError(error.message or f"error {error.code}") from None
         except ValidationError as error:

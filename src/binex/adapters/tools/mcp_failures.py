@@ -22,6 +22,8 @@ class McpFailures:
     def of(self, error: BaseException, process: McpProcess | None, met: list[Refusal], start_s: float) -> AgentError:
         """What *error*, which ended the connection, means; *met* are the refusals that were met on the way."""
         error = _innermost(error)
+        if isinstance(error, BadReplyError):
+            return self.no_mcp(error.message)
         if isinstance(error, RemoteError):
             return error
         if isinstance(error, ImportError):

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from binex.adapters.tools.mcp_process import LINE_BYTES
+from binex.errors import BadReplyError
 from binex.models.workflow import McpServer
 
 if TYPE_CHECKING:
     import httpx2
 
+MESSAGE_BYTES: Final = LINE_BYTES
+"""How long one message may be."""
 CONNECT_S: Final = 30.0
 READ_S: Final = 300.0
 """How long a server may say nothing while it works; a deadline of the attempt usually ends it before."""
@@ -42,7 +46,10 @@ async def streamable(server: McpServer) -> AsyncIterator[tuple[Any, Any]]:
     """The streams of a server that speaks streamable HTTP, as the SDK makes them."""
     from mcp.client.streamable_http import streamable_http_client
 
-    async with _client(server.headers) as client, streamable_http_client(server.url or "", http_client=client) as made:
+    async with (
+        _client(server.headers) as client,
+        streamable_http_client(server.url or "", http_client=client, max_sse_event_size=MESSAGE_BYTES) as made,
+    ):
         yield made
 
 
@@ -65,7 +72,27 @@ async def server_sent(server: McpServer) -> AsyncIterator[tuple[Any, Any]]:
 def _client(headers: dict[str, str]) -> "httpx2.AsyncClient":
     import httpx2
 
+    class Bounded(httpx2.AsyncByteStream):
+        """A body, as long as it is not too long."""
+
+        def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for data in self._stream:
+                size += len(data)
+                if size > MESSAGE_BYTES:
+                    raise BadReplyError(f"an answer is longer than {MESSAGE_BYTES:,} bytes")
+                yield data
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
     async def note(response: "httpx2.Response") -> None:
+        is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        if not is_stream and isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = Bounded(response.stream)
         noted = refusals.get()
         if noted is not None and response.status_code >= 400:
             wait = response.headers.get("retry-after", "")

@@ -87,7 +87,6 @@ class McpProcess:
                             self.exit_code = self._process.returncode
                         writer.close()
                         await self._end(_SHORT_GRACE_S if is_cancelled else _GRACE_S)
-                        self._kill()
                         for task in running:
                             task.cancel()
                         await asyncio.wait(running)
@@ -120,9 +119,8 @@ class McpProcess:
                 self.stray = f"a line of more than {LINE_BYTES:,} bytes"
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 pass
-            finally:
-                self._is_silent = True
-                ended.set()
+            self._is_silent = True  # not where we are cancelled: then it may have more to say
+            ended.set()
 
     async def _write(
         self,
@@ -152,7 +150,7 @@ class McpProcess:
             return
         self._signal(signal.SIGTERM)
         if not await self._has_ended(grace_s[1]):
-            self._kill()
+            self._signal(signal.SIGKILL)
             await self._has_ended(1.0)
 
     async def _has_ended(self, within_s: float) -> bool:
@@ -165,9 +163,13 @@ class McpProcess:
         return True
 
     def _kill(self) -> None:
-        """Kill what is left of its group; a process that it started may outlast it."""
+        """Kill what is left of its group, also where nothing can be awaited any more.
+
+        A process that it started may outlast it; that is why this is done even when it has ended by itself.
+        """
         self._signal(signal.SIGKILL)
-        self._process.poll()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_DYING_S)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -15,12 +15,12 @@ from binex.adapters.tools.taped import ask_taped
 from binex.adapters.tools.tool import Tool
 from binex.adapters.tools.uris import McpUri, PythonUri, read_uri
 from binex.errors import AgentError, InputError, suggest
-from binex.models.limits import Limits
 from binex.models.task import TaskNode
 
 __all__ = ["Toolbox", "check_tools", "close_servers", "open_toolbox"]
 
 SERVERS: Final = McpServers()
+OUTPUT_BYTES: Final = 10 << 20
 
 
 class Toolbox:
@@ -53,7 +53,7 @@ class Toolbox:
 
 @asynccontextmanager
 async def open_toolbox(
-    task: TaskNode, *, output_bytes: int = Limits().output_bytes, servers: McpServers = SERVERS
+    task: TaskNode, *, output_bytes: int = OUTPUT_BYTES, servers: McpServers = SERVERS
 ) -> AsyncIterator[Toolbox]:
     """The tools of *task*, within its attempt. What a tool answers beyond *output_bytes* is cut.
 

@@ -41,8 +41,8 @@ def find_blobs(connection: sqlite3.Connection, body: Body) -> list[Blob]:
             (_bytes(at),),
         ).fetchone()
         if row is None:
-            raise damaged(body, f"its link {at[:12]:.12} is missing")
-        previous, sha256, size, content = _hex(row[0]), _hex(row[1]), row[2], row[3]
+            raise damaged(body, f"its link {at[:12]} is missing")
+        previous, sha256, size, content = hex_of(row[0]), hex_of(row[1]), row[2], row[3]
         if link_id(previous, sha256) != at:
             raise damaged(body, f"its link {at[:12]} is not what was kept")
         if size is None:
@@ -114,5 +114,6 @@ def _bytes(hexadecimal: str) -> bytes:
         return b""
 
 
-def _hex(value: object) -> str:
+def hex_of(value: object) -> str:
+    """A hash in a row as text; empty where it is none."""
     return value.hex() if isinstance(value, bytes) else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from binex.errors import DamagedDataError, StoreError
-from binex.stores.backends.bodies import Blob, link_id, read_blob
+from binex.stores.backends.bodies import Blob, hex_of, link_id, read_blob
 from binex.stores.backends.failures import shown
 from binex.stores.backends.filesystem import BLOBS, blob_path
 from binex.stores.backends.findings import Finding, damage, info
@@ -24,9 +24,9 @@ def examine_bodies(connection: sqlite3.Connection, folder: Path, *, repair: str)
     files = _files_in(folder / BLOBS)
     for sha256, size, content in connection.execute("SELECT sha256, size, content FROM blobs ORDER BY seq"):
         try:
-            read_blob(folder, Blob(_hex(sha256), size, content))
+            read_blob(folder, Blob(hex_of(sha256), size, content))
         except (DamagedDataError, StoreError) as error:
-            yield damage(f"blob {_hex(sha256)[:12]}", f"{error.message}; {users.of_blob(sha256)}", error.fix)
+            yield damage(f"blob {hex_of(sha256)[:12]}", f"{error.message}; {users.of_blob(sha256)}", error.fix)
     yield from _examine_links(connection, users)
     yield from _examine_calls(connection)
     if not any(live_owners(folder)):
@@ -60,14 +60,14 @@ def _examine_links(connection: sqlite3.Connection, users: "_Users") -> Iterator[
         " LEFT JOIN blobs ON sha256 = one.blob"
     )
     for id, previous, sha256, has_previous, has_blob in links:
-        name = f"link {_hex(id)[:12]}"
-        if link_id(_hex(previous), _hex(sha256)) != _hex(id):
+        name = f"link {hex_of(id)[:12]}"
+        if link_id(hex_of(previous), hex_of(sha256)) != hex_of(id):
             yield damage(name, f"is not what was kept; {users.of_link(id)}", _FIX)
             continue
         if not has_previous:
-            yield damage(name, f"link {_hex(previous)[:12]} before it is missing; {users.of_link(id)}", _FIX)
+            yield damage(name, f"link {hex_of(previous)[:12]} before it is missing; {users.of_link(id)}", _FIX)
         if not has_blob:
-            yield damage(name, f"its blob {_hex(sha256)[:12]} is missing; {users.of_link(id)}", _FIX)
+            yield damage(name, f"its blob {hex_of(sha256)[:12]} is missing; {users.of_link(id)}", _FIX)
 
 
 def _examine_calls(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -139,8 +139,4 @@ def _strangers(folder: Path, files: list[Path]) -> Iterator[Path]:
 
 def _is_blob(folder: Path, path: Path) -> bool:
     is_hash = len(path.name) == 64 and not set(path.name) - set("0123456789abcdef")
-    return is_hash and path == blob_path(folder, path.name)
-
-
-def _hex(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else ""
+    return is_hash and path == blob_path(folder, path.name) and not path.is_dir()

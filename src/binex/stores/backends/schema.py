@@ -1,7 +1,8 @@
 """The database: its tables, how an older one is brought up to date, and how a connection to it is opened.
 
 One JSON document a row, a column only for what a query filters or sorts by. Child tables refer to a run by
-its number, which is short; an artifact is named by its id without the run's, for the same reason.
+its number, which is short; an artifact is named by its id without the run's, for the same reason. What was said in
+calls belongs to no run: bodies that begin alike share their links, and links their blobs.
 """
 
 import itertools
