@@ -107,6 +107,16 @@ async def test_one_output_may_be_any_json() -> None:
     assert await outcome(around, task("human://output")) == {"output": {"any": [1, None]}}
 
 
+async def test_what_does_not_fit_the_schema_is_asked_for_again_with_the_reason() -> None:
+    around = FakeSurroundings(answers=[{"n": "many"}, [], {"n": 3}])
+    schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
+    asked = task("human://output", output_schema=schema, config={"text": "How many?"})
+    assert await outcome(around, asked) == {"output": {"n": 3}}
+    assert [ask.key for ask in around.asked] == ["question", "question-2", "question-3"]
+    assert around.asked[2].text.startswith("How many?\nThe answer before does not fit: ")
+    assert around.asked[2].text.count("does not fit") == 1
+
+
 async def test_nobody_answers_and_the_task_fails() -> None:
     with pytest.raises(UnansweredError, match="nobody answered"):
         await outcome(FakeSurroundings(), task("human://input"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -99,7 +99,7 @@ async def test_a_question_is_kept_before_it_is_told(office: Office) -> None:
         assert (kept.id, kept.task, kept.text, kept.shown) == (
             f"{office.run.id}~gate~question", "gate", "Good?", {"draft": "words"},
         )  # fmt: skip
-        assert desk.waiting == {"gate"}
+        assert list(desk.waiting) == ["gate"]
         await stopped(asking)
 
 
@@ -322,6 +322,30 @@ async def test_whoever_was_slower_by_a_moment_is_not_heard(office: Office) -> No
         assert (await desk.ask("gate", APPROVE)).by == "elsewhere"
 
 
+async def test_whoever_is_there_and_says_nonsense_fails_that_task_and_no_other(office: Office) -> None:
+    async def ask(question: Question) -> Answer | None:
+        return Answer(value="perhaps" if question.task == "a" else "approved", at=now())
+
+    async with office.desk(asker=ask) as desk:
+        nonsense, sense = await asyncio.gather(*(desk.ask(path, APPROVE) for path in "ab"), return_exceptions=True)
+    assert isinstance(nonsense, InputError)
+    assert isinstance(sense, Answer)
+
+
+async def test_a_task_that_asks_two_things_waits_until_both_are_answered(office: Office) -> None:
+    async with office.desk() as desk:
+        asking = [asyncio.create_task(desk.ask("gate", replace(APPROVE, key=key))) for key in ("question", "other")]
+        await until(lambda: office.changes == 2)
+        await office.answer("approved")
+        await asking[0]
+        assert list(desk.waiting) == ["gate"]
+        assert [question.id for question in desk.open_questions] == [f"{office.run.id}~gate~other"]
+        await give_answer(office.store, desk.open_questions[0], Answer(value="approved", at=now()))
+        await asking[1]
+        assert not desk.waiting
+        assert not desk.is_asking_for("gate")
+
+
 async def test_who_leaves_is_not_asked_again_and_the_question_stays_open(office: Office) -> None:
     asked: list[str] = []
 
@@ -333,7 +357,7 @@ async def test_who_leaves_is_not_asked_again_and_the_question_stays_open(office:
         waiting = [asyncio.create_task(desk.ask(path, APPROVE)) for path in "ab"]
         await until(lambda: not desk.has_hope)
         assert asked == ["a"]
-        assert desk.waiting == {"a", "b"}
+        assert set(desk.waiting) == {"a", "b"}
         for task in waiting:
             await stopped(task)
 

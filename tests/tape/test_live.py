@@ -38,11 +38,11 @@ def test_nothing_but_the_secrets_is_changed(size: int) -> None:
 
 def test_what_cannot_be_a_secret_is_shown_at_once() -> None:
     stream = StreamRedactor(Redactor(["hunter2hunter2"]))
-    assert [stream.feed(text) for text in ("hello ", "world, ", "it is hun", "ger")] == [
+    assert [stream.feed(text) for text in ("hello ", "world, ", "it is hun", "dred")] == [
         "hello ",
         "world, ",
         "it is ",
-        "hunger",
+        "hundred",
     ]
 
 

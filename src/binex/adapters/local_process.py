@@ -18,6 +18,9 @@ from binex.adapters.threads import Threads
 from binex.errors import AgentError, BadOutputError, ProcessDiedError, RemoteCodeError
 from binex.models.json_value import decode_json
 from binex.models.task import Artifact, TaskNode
+from binex.tape.recorder import Recorder, current_recorder
+from binex.tape.transfer import STATUS as CALL
+from binex.tape.transfer import receive
 
 GRACE_S: Final = 1.0
 """How long a process that was told to stop may take before it is killed."""
@@ -72,6 +75,7 @@ class _Child:
         self._task = task
         self._folder = folder
         self._artifacts = artifacts
+        self._recorder = current_recorder()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
@@ -96,7 +100,7 @@ class _Child:
                     raise AgentError("stopped before it was started")
                 process = self._process = self._start((request_r, answer_w, crash_w, life_w))
             theirs.close()
-            answer = _Answer()
+            answer = _Answer(self._recorder)
             try:
                 with suppress(BrokenPipeError):
                     _write(request_w, frame(self._request()))
@@ -135,7 +139,9 @@ class _Child:
     def _request(self) -> bytes:
         task = {**self._task.model_dump(), "folder": self._folder}
         artifacts = [(artifact.model_dump(mode="json"), artifact.data.decode()) for artifact in self._artifacts]
-        return json.dumps({"task": task, "artifacts": artifacts, "path": sys.path}).encode()
+        recorder = self._recorder
+        taping = "" if recorder is None else "play" if recorder.is_playing else "record"
+        return json.dumps({"task": task, "artifacts": artifacts, "path": sys.path, "taping": taping}).encode()
 
     def _result(self, answer: "_Answer") -> list[Artifact]:
         said = answer.header
@@ -161,11 +167,12 @@ class _Child:
 
 
 class _Answer:
-    """The frames of an answer, as they come in."""
+    """The frames of an answer, as they come in; those of calls before it go to the recorder at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder | None) -> None:
         self.header: dict[str, Any] = {}
         self.bodies: list[bytes] = []
+        self._recorder = recorder
         self._data = bytearray()
         self._wanted = 1
 
@@ -187,7 +194,12 @@ class _Answer:
                 self.bodies.append(body)
             else:
                 self.header = json.loads(body)
-                self._wanted = len(self.header.get("outputs", ()))
+                is_call = self.header["status"] == CALL
+                self._wanted = 2 if is_call else len(self.header.get("outputs", ()))
+            if self.header["status"] == CALL and not self._wanted:
+                if self._recorder is not None:
+                    receive(self._recorder, self.header, *self.bodies)
+                self.header, self.bodies, self._wanted = {}, [], 1
 
 
 def environment(ours: Mapping[str, str], named: Iterable[str]) -> dict[str, str]:

@@ -8,8 +8,10 @@ keep it from that. The worker calls the function and writes the answer.
 
 FDS are four pipes: the request; the answer; where a crash writes its traceback; and one that nobody
 writes to, whose end tells the parent that the guard has ended. A message is a frame of JSON; the frames of
-the outputs follow one that says that the function returned. A frame is its length in eight bytes, most
-significant first, and that many bytes.
+the outputs follow one that says that the function returned. Before the answer there may be calls that the
+function has made: each is a frame of JSON whose status is ``call``, a frame with what was asked and one with
+what came back. The parent cuts secrets out of them; the pipe is between the two alone. A frame is its length in
+eight bytes, most significant first, and that many bytes.
 """
 
 import contextlib
@@ -20,10 +22,12 @@ import resource
 import select
 import signal
 import sys
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from binex.models.task import Artifact
+    from binex.models.task import Artifact, TaskNode
 
 LENGTH_BYTES: Final = 8
 _PR_SET_PDEATHSIG: Final = 1
@@ -130,6 +134,7 @@ class _Worker:
     def __init__(self, request: bytes, answer_fd: int) -> None:
         self._request = request
         self._answer_fd = answer_fd
+        self._lock = threading.Lock()
 
     def work(self) -> None:
         """Answer the request and leave, whatever threads and exit handlers the function has left."""
@@ -142,9 +147,8 @@ class _Worker:
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
             self._send(_description(error))
         else:
-            self._send({"status": "returned", "outputs": [artifact.output for artifact in made]})
-            for artifact in made:
-                self._write(frame(artifact.data))
+            outputs = [artifact.output for artifact in made]
+            self._send({"status": "returned", "outputs": outputs}, *(artifact.data for artifact in made))
         os._exit(0)
 
     def _call(self) -> "list[Artifact]":
@@ -156,6 +160,7 @@ class _Worker:
 
         request: dict[str, Any] = json.loads(self._request)
         sys.path[:] = request["path"]
+        taping: str = request["taping"]
         given = {key: request["task"].pop(key) for key in ("inputs", "config")}
         task = TaskNode.model_validate({**request["task"], "inputs": {}}).model_copy(update=given)
         artifacts = [
@@ -165,26 +170,49 @@ class _Worker:
         handler = load(LocalName.of(task.agent), task.folder, Sources())
         if isinstance(handler, FieldFault):
             raise AgentError(handler.message, fix=handler.fix, is_retryable=False)
-        answer = handler.answer(task, artifacts)
-        if isinstance(answer, list):
-            return answer
-        import asyncio
+        with self._recording(task, taping):
+            answer = handler.answer(task, artifacts)
+            if isinstance(answer, list):
+                return answer
+            import asyncio
 
-        async def wait() -> object:
-            return await answer
+            async def wait() -> object:
+                return await answer
 
-        return artifacts_of(task, asyncio.run(wait()))
+            return artifacts_of(task, asyncio.run(wait()))
 
-    def _send(self, message: dict[str, Any]) -> None:
+    @contextlib.contextmanager
+    def _recording(self, task: "TaskNode", taping: str) -> Iterator[None]:
+        """Send the calls that are made in the block to the parent, where it records them."""
+        if not taping:
+            yield
+            return
+        from binex.tape.hooks import install_hooks
+        from binex.tape.recorder import recording
+        from binex.tape.transfer import recorder_of_process
+
+        install_hooks()
+        recorder = recorder_of_process(
+            task.run_id, task.path, task.attempt, is_playing=taping == "play", send=self._write
+        )
+        try:
+            with recording(recorder):
+                yield
+        finally:
+            recorder.close()
+
+    def _send(self, message: dict[str, Any], *bodies: bytes) -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()  # the group is killed as soon as the answer is there
-        self._write(frame(json.dumps(message).encode()))
+        self._write((json.dumps(message).encode(), *bodies))
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._answer_fd, view) :]
+    def _write(self, messages: Sequence[bytes]) -> None:
+        with self._lock:  # threads that the function has left may still be making calls
+            for message in messages:
+                view = memoryview(frame(message))
+                while view:
+                    view = view[os.write(self._answer_fd, view) :]
 
 
 def _description(error: BaseException) -> dict[str, Any]:

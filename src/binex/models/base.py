@@ -5,10 +5,20 @@ them at each start would cost more than all else, so it does that itself. For th
 is built when it is first used.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Model(BaseModel):
     """An immutable value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def _writable(text: object) -> object:
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
+AnyText = Annotated[str, BeforeValidator(_writable)]
+"""Text from anywhere: lone surrogates, which UTF-8 has no form for, stand as escapes."""

@@ -4,9 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import Field
-
-from binex.models.base import Model
+from binex.models.base import AnyText, Model
 
 
 class CallKind(StrEnum):
@@ -76,7 +74,7 @@ class Body(Model):
     """The id of the chain's last part; empty for a body without bytes."""
     size: int
     """How many bytes all parts have together."""
-    media_type: str = ""
+    media_type: AnyText = ""
     """What the bytes are, as in `application/json`."""
 
 
@@ -104,14 +102,14 @@ class Call(Model):
     """The number of the call that it was made for: the model call that a request on the wire belongs to."""
     kind: CallKind
     """With whom."""
-    target: str
+    target: AnyText
     """Whom exactly: `openai/gpt-4o-mini`, `POST https://host/path`, `mcp://server/tool`."""
     asked: str = ""
     """The hash of what was asked, without what changes by chance; calls are matched by it when they are replayed."""
     request: Body | None = None
-    request_headers: tuple[tuple[str, str], ...] = ()
+    request_headers: tuple[tuple[AnyText, AnyText], ...] = ()
     response: Body | None = None
-    response_headers: tuple[tuple[str, str], ...] = ()
+    response_headers: tuple[tuple[AnyText, AnyText], ...] = ()
     status: int | None = None
     """The HTTP status."""
     chunks: tuple[Chunk, ...] = ()
@@ -126,7 +124,7 @@ class Call(Model):
     """Its price; None where it is unknown or there is none."""
     priced_by: str = ""
     """The price table and its version; empty where no price is known."""
-    error: str | None = Field(default=None)
+    error: AnyText | None = None
     """Why it failed."""
 
     @property

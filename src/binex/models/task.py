@@ -4,11 +4,11 @@ import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, JsonValue, SkipValidation
+from pydantic import Field, JsonValue, SkipValidation
 
-from binex.models.base import Model
+from binex.models.base import AnyText, Model
 from binex.models.call import Spend
 from binex.models.json_value import decode_json, encode_json
 from binex.models.names import artifact_id
@@ -80,32 +80,24 @@ class ErrorKind(StrEnum):
     """Nobody answered in time."""
 
 
-def _writable(text: object) -> object:
-    """Lone surrogates, which UTF-8 has no form for, as escapes: any error can be written down."""
-    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
-
-
-_Text = Annotated[str, BeforeValidator(_writable)]
-
-
 class ErrorInfo(Model):
     """Why an attempt failed, in full."""
 
     kind: ErrorKind
     """What sort of failure it was."""
-    type: _Text
+    type: AnyText
     """The class of the exception, as in `ValueError`."""
-    message: _Text = Field(min_length=1)
+    message: AnyText = Field(min_length=1)
     """What it said; never empty."""
-    fix: _Text | None = None
+    fix: AnyText | None = None
     """What to do about it, where that is known."""
-    traceback: _Text | None = None
+    traceback: AnyText | None = None
     """The stack, for local code."""
-    host: _Text | None = None
+    host: AnyText | None = None
     """Who said so, for what is remote."""
     status: int | None = None
     """The HTTP status, where there was one."""
-    body: _Text | None = None
+    body: AnyText | None = None
     """The beginning of what the other side said, word for word."""
 
 

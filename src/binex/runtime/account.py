@@ -188,7 +188,7 @@ class Account:
     @asynccontextmanager
     async def _turn_of(self, task: TaskNode) -> AsyncIterator[None]:
         """Wait for the requests that came before; the block is the turn."""
-        with self._held_up(task):
+        with self._held_up(task, is_likely=len(self._waiters) > 1):
             await self._turn.acquire()
         try:
             yield
@@ -196,10 +196,10 @@ class Account:
             self._turn.release()
 
     @contextmanager
-    def _held_up(self, task: TaskNode) -> Iterator[None]:
+    def _held_up(self, task: TaskNode, *, is_likely: bool = True) -> Iterator[None]:
         """Let it be known, while the block lasts, that *task* waits for others."""
         self.waiting[task.path] = self.waiting.get(task.path, 0) + 1
-        if len(self._waiters) > 1 or self._shares:
+        if is_likely:
             self._measures.note_change()
         try:
             yield

@@ -9,6 +9,7 @@ from typing import Final
 from binex.adapters.attempt import Ledger, Reservation
 from binex.errors import BudgetError, CheaperModelError
 from binex.models.call import Spend
+from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.task import TaskNode
 from binex.models.workflow import Budget
@@ -53,11 +54,17 @@ class RunLedger:
         """Whether a task failed because the run's budget ended: it is not done, and a resumed run does it again."""
         return path in self._refused
 
+    def is_held_up(self, path: str) -> bool:
+        """Whether a task does nothing but wait for others, perhaps until somebody has answered one of them."""
+        accounts = (self._run, self._nodes.get(node_of(path)))
+        is_waiting = any(path in account.waiting for account in accounts if account is not None)
+        return is_waiting and not self._in_flight[path]
+
     @property
     def held_up(self) -> frozenset[str]:
-        """The paths of the tasks that do nothing but wait for others, perhaps until somebody has answered one."""
+        """The paths of all such tasks."""
         accounts = (account for account in (self._run, *self._nodes.values()) if account is not None)
-        return frozenset(path for account in accounts for path in account.waiting if not self._in_flight[path])
+        return frozenset(path for account in accounts for path in account.waiting if self.is_held_up(path))
 
     @contextmanager
     def in_flight(self, path: str) -> Iterator[None]:

@@ -97,6 +97,10 @@ class Recorder(Protocol):
         """
         ...
 
+    def adopt(self, call: Call, request: bytes, response: bytes) -> None:
+        """Take in a call that was recorded in another process; it gets a number of its own here."""
+        ...
+
 
 Sink = Callable[[Call, Sequence[BodyPart]], None]
 """Takes a call that has ended, redacted, with the parts of its bodies; called in any thread."""

@@ -108,6 +108,16 @@ class AttemptRecorder:
         body = self._cutter.cut_body(request, "")
         return self._player.answer(kind, target, hash_asked(kind, target, body))
 
+    def adopt(self, call: Call, request: bytes, response: bytes) -> None:
+        """Take in a call that was recorded in another process; it gets a number of its own here."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._count += 1
+            taping = self._open[self._count] = CallTaping(self, self._count, None, call.kind, call.target)
+        taping.restore(call, request, response)
+        self.keep(taping)
+
     def close(self) -> None:
         """The attempt is over: calls that still go on are kept as far as they came, and later ones are dropped."""
         with self._lock:
@@ -181,6 +191,17 @@ class CallTaping:
         self._request = bytes(request)
         self._request_type = media_type
         self._request_headers = headers
+
+    def restore(self, call: Call, request: bytes, response: bytes) -> None:
+        """Be *call*, which is over."""
+        self.ask(request, media_type=call.request.media_type if call.request else "", headers=call.request_headers)
+        self._status, self._headers = call.status, call.response_headers
+        self._media_type = call.response.media_type if call.response else ""
+        self._pieces = [response]
+        self._chunks = [(self._began + chunk.offset_ms / 1000, chunk.size) for chunk in call.chunks]
+        self._priced = (call.usage, call.cost_usd, call.priced_by)
+        self._error, self._is_complete, self._is_over = call.error, call.is_complete, True
+        self._started_at, self._took_ms = call.started_at, call.duration_ms
 
     def chunk(self, data: bytes) -> None:
         """Another piece of a streamed response has come in."""
