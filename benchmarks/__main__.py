@@ -8,6 +8,7 @@ from benchmarks.about import about
 from benchmarks.bench import Case
 from benchmarks.cases.chain import chain
 from benchmarks.cases.graphs import fan_out, layered, naps
+from benchmarks.cases.models import model_calls
 from benchmarks.cases.startup import installation, one_node, validate, version
 from benchmarks.cases.store import store
 from benchmarks.cases.texts import texts
@@ -27,6 +28,7 @@ CASES: dict[str, Case] = {
     "validate": validate,
     "store": store,
     "installation": installation,
+    "model-calls": model_calls,
 }
 ENOUGH = 5
 ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]

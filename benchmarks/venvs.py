@@ -34,6 +34,11 @@ def ours() -> Path:
     return _installed("ours", (str(REPOSITORY),), _fingerprint())
 
 
+def python_with_agents() -> str:
+    """The interpreter of a venv that has this repository and what speaks to agents."""
+    return _program(_installed("ours-with-agents", (f"{REPOSITORY}[agents]",), _fingerprint()), "python")
+
+
 def our_program(program: str) -> str:
     """A command of our venv; where the installation failed, one that does not exist."""
     return _program(ours(), program)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -120,6 +121,7 @@ class AgentServer:
     version: str = "1.0"
     is_streaming: bool = True
     tenant: str = ""
+    scheme: str = "http"
     cache_control: str | None = None
     change: Callable[[AgentCard], None] = lambda _: None
     guard: Callable[[Request], bool] = lambda _: True
@@ -149,7 +151,7 @@ class AgentServer:
             version="2.1",
             supported_interfaces=[
                 AgentInterface(
-                    url=f"http://127.0.0.1:{self.port}{paths[binding]}",
+                    url=f"{self.scheme}://127.0.0.1:{self.port}{paths[binding]}",
                     protocol_binding=binding,
                     protocol_version=self.version,
                     tenant=self.tenant,
@@ -215,11 +217,18 @@ class AgentServer:
 
 
 @contextmanager
-def serving(server: AgentServer) -> Iterator[AgentServer]:
-    """Run *server* in a thread with a loop of its own, on a free port."""
+def serving(server: AgentServer, certificate: Path | None = None) -> Iterator[AgentServer]:
+    """Run *server* in a thread with a loop of its own, on a free port; with a *certificate* and its key, over TLS."""
     listener = socket.create_server(("127.0.0.1", 0))
     server.port = listener.getsockname()[1]
-    config = uvicorn.Config(server.app(), log_level="critical", timeout_graceful_shutdown=1, lifespan="off", ws="none")
+    config = uvicorn.Config(
+        server.app(),
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+        lifespan="off",
+        ws="none",
+        ssl_certfile=certificate,
+    )
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()

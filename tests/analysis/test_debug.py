@@ -35,22 +35,26 @@ async def test_a_failed_run_says_what_failed_what_that_blocked_and_what_to_type(
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict", "command"),
+    ("status", "verdict", "commands"),
     [
-        (RunStatus.COMPLETED, "Completed.", "artifacts list 1aaa1"),
-        (RunStatus.INTERRUPTED, "Interrupted: 1 of 2 nodes have not settled.", "resume 1aaa1"),
-        (RunStatus.RUNNING, "Interrupted: 1 of 2 nodes have not settled.", "resume 1aaa1"),
-        (RunStatus.CANCELLED, "Cancelled: 1 of 2 nodes have not settled.", None),
-        (RunStatus.WAITING, "Waiting for an answer.", None),
-        (RunStatus.OVER_BUDGET, "Over budget: 1 of 2 nodes have not settled.", None),
+        (RunStatus.COMPLETED, "Completed.", ["artifacts list 1aaa1"]),
+        (RunStatus.INTERRUPTED, "Interrupted: 1 of 2 nodes have not settled.", ["resume 1aaa1"]),
+        (RunStatus.RUNNING, "Interrupted: 1 of 2 nodes have not settled.", ["resume 1aaa1"]),
+        (RunStatus.CANCELLED, "Cancelled: 1 of 2 nodes have not settled.", []),
+        (RunStatus.WAITING, "Waiting for an answer.", ["answer 1aaa1", "resume 1aaa1"]),
+        (
+            RunStatus.OVER_BUDGET,
+            "Over budget: 1 of 2 nodes have not settled.",
+            ["cost 1aaa1", "resume 1aaa1 --budget USD"],
+        ),
     ],
 )
-async def test_the_verdict_fits_the_state(ledger: Ledger, status: RunStatus, verdict: str, command: str | None) -> None:
+async def test_the_verdict_fits_the_state(ledger: Ledger, status: RunStatus, verdict: str, commands: list[str]) -> None:
     run = await ledger.run("1aaa1", status=status, node_count=2)
     await ledger.attempt(run, "a", 0, 5)
     found = await debug(ledger.store, run)
     assert found.verdict == verdict
-    assert [step.command for step in found.next_steps] == ([command] if command else [])
+    assert [step.command for step in found.next_steps] == commands
 
 
 async def test_a_running_run_can_be_cancelled(ledger: Ledger) -> None:

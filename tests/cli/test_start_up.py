@@ -77,11 +77,15 @@ def test_every_command_has_help_and_is_called_as_in_the_table(shell: Shell, name
     assert command.name == name
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "artifacts"])
+GROUPS = ("artifacts", "calls")
+"""Commands of commands."""
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in GROUPS])
 def test_every_command_takes_a_folder(shell: Shell, name: str) -> None:
     assert "--dir" in shell(name, "--help").out
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("artifacts", "schema")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in (*GROUPS, "schema")])
 def test_every_command_that_shows_something_speaks_json(shell: Shell, name: str) -> None:
     assert "--json" in shell(name, "--help").out

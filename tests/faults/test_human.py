@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import pytest
 
+from binex.models.call import Call
 from binex.models.question import Question
 from binex.models.task import TaskStatus
 from binex.runtime.session import open_session
@@ -319,6 +320,11 @@ def test_ctrl_c_while_asking_interrupts_the_run(gate: Project) -> None:
         assert terminal.end() == 130
         assert "Traceback" not in terminal.seen
         assert "binex resume" in terminal.seen
+    with on_a_terminal(gate, "answer", "latest", "gate") as terminal:
+        terminal.wait_for_text("approve? [y/n] ")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.seen
     assert [question.state for question in questions(gate)] == ["open"]
 
 
@@ -374,6 +380,34 @@ def test_escape_sequences_and_html_are_only_text(make: Callable[[str], Project])
         assert "\\x1b]0;x\\x07?" in terminal.seen
         terminal.type("done\n")
         assert terminal.end() == 0
+
+
+def test_what_people_were_asked_and_said_is_on_the_tape_without_a_secret(make: Callable[[str], Project]) -> None:
+    project = make("""
+        nodes:
+          ask: {agent: human://input, inputs: {token: "${env.CANARY}"}, config: {text: "Is ${env.CANARY} right?"}}
+          end: {agent: local://echo, inputs: {said: "${ask}"}}
+    """)
+    env = environment(CANARY="canary-5f2c9e71d0")
+    assert project.run(env=env).code == 75
+    assert project.binex("answer", "latest", "ask", "it is canary-5f2c9e71d0").code == 0
+    resumed = project.binex("resume", env=env)
+    assert resumed.code == 0, resumed
+    assert "canary-5f2c9e71d0" not in resumed.out + resumed.err
+
+    async def read() -> tuple[list[Call], bytes, bytes]:
+        async with open_session(project.store, read_only=True) as session:
+            (run,) = await session.store.list_runs()
+            calls = await session.store.list_calls(run.id)
+            bodies = [body for body in (calls[0].request, calls[0].response) if body is not None]
+            asked, said = [await session.store.read_body(body) for body in bodies]
+            return calls, asked, said
+
+    calls, asked, said = asyncio.run(read())
+    assert [(call.kind, call.target, call.task) for call in calls] == [("human", "human://input", "ask")]
+    assert b" right?" in asked
+    assert b"it is " in said
+    assert b"canary" not in asked + said
 
 
 def test_a_forged_answer_in_the_store_fails_the_task_and_no_more(gate: Project) -> None:

@@ -332,6 +332,15 @@ async def test_whoever_is_there_and_says_nonsense_fails_that_task_and_no_other(o
     assert isinstance(sense, Answer)
 
 
+async def test_whoever_asks_badly_fails_the_task_and_hangs_nothing(office: Office) -> None:
+    async def ask(question: Question) -> Answer | None:
+        raise TimeoutError("the window was closed")
+
+    async with office.desk(asker=ask) as desk, asyncio.timeout(5):
+        with pytest.raises(TimeoutError, match="window was closed"):
+            await desk.ask("gate", APPROVE)
+
+
 async def test_a_task_that_asks_two_things_waits_until_both_are_answered(office: Office) -> None:
     async with office.desk() as desk:
         asking = [asyncio.create_task(desk.ask("gate", replace(APPROVE, key=key))) for key in ("question", "other")]

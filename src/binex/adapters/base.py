@@ -93,6 +93,15 @@ class LeavesWorkBehind(Protocol):
 
 
 @runtime_checkable
+class ServesRuns(Protocol):
+    """Holds something for each run beyond its attempts, such as the processes of its tools."""
+
+    async def end_run(self, run_id: str) -> None:
+        """Give back what was held for a run; called when it has ended, in whatever way."""
+        ...
+
+
+@runtime_checkable
 class HoldsResources(Protocol):
     """Holds connections or processes beyond one attempt."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias
 
-from binex.adapters.base import AgentAdapter, HoldsResources
+from binex.adapters.base import AgentAdapter, HoldsResources, ServesRuns
 from binex.errors import InputError, suggest
 from binex.models.limits import Limits
 from binex.models.settings import ProjectSettings
@@ -24,7 +24,7 @@ def _local(limits: Limits, _: ProjectSettings) -> AgentAdapter:
 def _llm(limits: Limits, project: ProjectSettings) -> AgentAdapter:
     from binex.adapters.llm.adapter import LlmAdapter
 
-    return LlmAdapter(limits)
+    return LlmAdapter(limits, prices=project.prices)
 
 
 def _a2a(limits: Limits, _: ProjectSettings) -> AgentAdapter:
@@ -77,6 +77,12 @@ class Registry:
         if scheme not in self._adapters:
             self._adapters[scheme] = self._make(scheme)
         return self._adapters[scheme]
+
+    async def end_run(self, run_id: str) -> None:
+        """Let every adapter that was made give back what it holds for a run that has ended."""
+        for adapter in self._adapters.values():
+            if isinstance(adapter, ServesRuns):
+                await adapter.end_run(run_id)
 
     async def close(self) -> None:
         """Let every adapter that was made give back what it holds."""

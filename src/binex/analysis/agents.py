@@ -155,24 +155,26 @@ class Agents:
         return KeyPlace(variables=variables, is_set=any(self._environ.get(name) for name in variables))
 
     def _note(self, agent: str, role: Role, node: PlannedNode) -> None:
-        found = self._found.get(agent)
-        if found is None:
-            found = self._found[agent] = _Found()
-            if agent.startswith(_MCP):
-                self._describe_server(agent, found, node)
-            elif role is not Role.TOOL:
-                self._describe_agent(agent, found, node)
+        found = self._found.setdefault(agent, _Found())
+        is_first_of_role = all(use.role is not role for use in found.uses)
+        if agent.startswith(_MCP) and is_first_of_role:
+            self._describe_server(agent, found, node)
+        elif role is Role.AGENT and is_first_of_role:
+            self._describe_agent(agent, found, node.spec.config, cast(dict[str, JsonValue], self._fill(node.config)))
+        elif role is not Role.TOOL and not found.uses:
+            self._describe_agent(agent, found, {}, {})  # a node's settings are for its own agent
         found.uses.append(AgentUse(node=node.id, role=role))
-        if role is not Role.TOOL:
+        if role is Role.AGENT:
             found.variables.update(dict.fromkeys(_variables_in(node.spec.config)))
 
-    def _describe_agent(self, agent: str, found: _Found, node: PlannedNode) -> None:
+    def _describe_agent(
+        self, agent: str, found: _Found, written: Mapping[str, JsonValue], config: dict[str, JsonValue]
+    ) -> None:
         adapter = self._registry.adapter_for(agent)
         if isinstance(adapter, DescribesAgents):
-            found.description = adapter.describe(agent, node.spec.config)
+            found.description = adapter.describe(agent, written)
             if found.description.key_variables:
                 found.variables[found.description.key_variables] = None
-        config = cast(dict[str, JsonValue], self._fill(node.config))
         if isinstance(adapter, ReportsHealthOfNodes):
             found.ask = lambda: adapter.health_with(agent, config)
         elif isinstance(adapter, ReportsHealth):

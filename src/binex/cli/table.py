@@ -11,8 +11,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trace": ("Look", "trace", "Show when everything in a run happened."),
     "debug": ("Look", "debug", "Show everything about a run: verdict, errors, what to do next."),
     "artifacts": ("Look", "artifacts", "List and show what the tasks of a run made."),
-    "calls": ("Look", "calls", "List and show what a run exchanged with models, agents, tools and people."),
+    "calls": ("Look", "calls", "List and show what a run exchanged with the outside."),
+    "cost": ("Look", "cost", "Show what a run cost, by node and by model."),
     "validate": ("Write", "validate", "Check workflow files without running anything."),
+    "agents": ("Write", "agents", "Show whom a workflow talks to, prices and keys."),
     "schema": ("Write", "schema", "Print the JSON Schema of the workflow file, for editors."),
     "doctor": ("Maintain", "doctor", "Find what is damaged in the store, and repair it."),
 }

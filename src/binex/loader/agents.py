@@ -48,6 +48,7 @@ class AgentCheck:
             if isinstance(checker, InputError):
                 yield FieldFault(path, f"node '{node_id}': {checker.message}", checker.fix)
                 continue
+            yield from _faults_of_schema(node_id, node)
             yield from self._faults_of_helpers(spec, node_id, node, folder)
             names = self._names(node_id, node, dag, doubtful)
             if names is not None and checker is not None:
@@ -107,6 +108,16 @@ class AgentCheck:
         if dag is None or not doubtful.isdisjoint([node_id, *dag.nodes[node_id].depends_on]):
             return None
         return dag.input_names(node_id)
+
+
+def _faults_of_schema(node_id: str, node: NodeSpec) -> Iterator[FieldFault]:
+    """What is wrong with a node's ``output_schema`` itself."""
+    if node.output_schema is not None:
+        from binex.models.json_schema import check_schema
+
+        for fault in check_schema(node.output_schema):
+            path = ("nodes", node_id, "output_schema", *fault.path)
+            yield FieldFault(path, f"node '{node_id}': {fault.message}", fault.fix, fault.at_key)
 
 
 def _folder_of(spec: WorkflowSpec) -> Path | None:

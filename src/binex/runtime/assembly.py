@@ -78,7 +78,7 @@ def plan_run(
         lease=parts.lease,
         surround=surround,
         desk=desk,
-        is_held_up=lambda path: path in ledger.held_up,
+        is_held_up=ledger.is_held_up,
         was_refused=ledger.was_refused,
     )
 

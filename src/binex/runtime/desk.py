@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -164,11 +164,11 @@ class RunDesk:
             self._asking = self._start(self._show_in_turn(self._asker))
         self._note_change()
         try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_seconds_left(question)):
-                        return await asyncio.shield(waiter.settled)
-                await self.look()
+            while not waiter.settled.done():
+                await asyncio.wait({waiter.settled}, timeout=_seconds_left(question))
+                if is_late(question):
+                    await self.look()
+            return waiter.settled.result()
         finally:
             waiter.settled.cancel()
             self._no_longer_waits(question)

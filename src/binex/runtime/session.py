@@ -297,6 +297,7 @@ class Session:
             summary = await orchestrator.run_workflow(plan, known=known)
         finally:
             self._running.discard(orchestrator)
+            await self.registry.end_run(parts.run.id)
         return await self._with_outputs(summary, plan.dag)
 
     async def _nothing_to_do(self, run: Run, dag: DAG, known: Sequence[Outcome]) -> RunSummary:

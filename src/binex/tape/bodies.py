@@ -13,6 +13,8 @@ from typing import Final
 
 from binex.models.call import Body, BodyPart
 
+_WORTH_CUTTING: Final = 2048
+"""Shorter bodies, in bytes, are kept as a whole."""
 _SMALLEST: Final = 256
 """Shorter parts, in characters, are not worth a link of their own."""
 _MOST_KNOWN: Final = 1 << 16
@@ -44,7 +46,7 @@ class Chains:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     """*data* in the pieces that its parts are made of."""
-    if len(data) <= _SMALLEST or not data.startswith(b"{"):
+    if len(data) < _WORTH_CUTTING or not data.startswith(b"{"):
         if data:
             yield data
         return

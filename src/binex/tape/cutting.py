@@ -91,12 +91,12 @@ class Cutter:
         """What to change in a stream of JSON, so that it says no secret in pieces, each in an event of its own."""
         changes: list[Change] = []
         for key in _SAID_UNDER:
-            member = f'"{key}":'.encode()
-            if member not in shorter:
-                continue
-            said = [part.lstrip(b" ")[1:].partition(b'"')[0] for part in data.split(member)[1:]]
-            if len(said) > 1 and self._has_secret(b"".join(said)):
-                changes += self._changes(list(_texts_under(key).finditer(data)))
+            for member in (f'"{key}":"'.encode(), f'"{key}": "'.encode()):
+                if member in shorter:
+                    said = [part[: part.find(b'"')] for part in data.split(member)[1:]]
+                    if len(said) > 1 and self._has_secret(b"".join(said)):
+                        changes += self._changes(list(_texts_under(key).finditer(data)))
+                        break
         return sorted(changes)
 
     def _has_secret(self, text: bytes) -> bool:
@@ -115,13 +115,11 @@ class Cutter:
                 yield Change(*piece.span("text"), after[start:end])
 
     def _without_secrets(self, headers: Headers) -> Iterable[tuple[str, str]]:
-        values = "\n".join([value for _, value in headers])
-        is_clean = self.cut_text(values) == values  # one search for all; few have anything to hide
-        for name, value in headers:
-            if is_secret_name(name):
-                yield name, REDACTED
-            else:
-                yield name, value if is_clean else self.cut_text(value)
+        listed = [(name, REDACTED if is_secret_name(name) else value) for name, value in headers]
+        values = "\n".join([value for _, value in listed])
+        if self.cut_text(values) == values:  # one search for all; few have anything to hide
+            return listed
+        return [(name, self.cut_text(value)) for name, value in listed]
 
 
 def _closed(cut: Callable[[], T], dropped: T) -> T:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -33,6 +34,7 @@ _PARAMETER_VALUE: Final = re.compile(rb"=(?P<secret>[A-Za-z0-9._~+/%-]{6,})")
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{16,}")
 
 
+@lru_cache(512)
 def is_secret_name(name: str) -> bool:
     """Whether a header or parameter with this name holds a secret: one of its words is ``key``, ``token`` …"""
     if name.lower() in _HARMLESS:

@@ -144,8 +144,8 @@ class CallTaping:
     """One call while it happens."""
 
     __slots__ = (
-        "_began", "_chunks", "_error", "_headers", "_is_complete", "_is_over", "_kept", "_kind", "_lock", "_media_type",
-        "_pieces", "_priced", "_request", "_request_headers", "_request_type", "_size", "_started_at", "_status",
+        "_began", "_chunks", "_error", "_headers", "_is_complete", "_is_over", "_kind", "_lock", "_media_type", "_pieces",
+        "_priced", "_request", "_request_headers", "_request_type", "_room", "_started_at", "_status",
         "_target", "_token", "_took_ms", "number", "parent", "recorder",
     )  # fmt: skip
 
@@ -163,8 +163,7 @@ class CallTaping:
         self._media_type = ""
         self._pieces: list[bytes] = []
         self._chunks: list[tuple[float, int]] = []
-        self._kept = 0
-        self._size = 0
+        self._room = recorder.body_bytes
         self._priced: tuple[Usage | None, float | None, str] = (None, None, "")
         self._error: str | None = None
         self._is_complete = True
@@ -209,11 +208,16 @@ class CallTaping:
         with self._lock:
             if self._is_over:
                 return
-            if self._add(data) or not self._chunks:
-                self._chunks.append((came, len(data)))
+            size = len(data)
+            if size <= self._room:
+                self._room -= size
+                self._pieces.append(bytes(data))
+                self._chunks.append((came, size))
+            elif self._add(data) or not self._chunks:
+                self._chunks.append((came, size))
             else:
-                at, size = self._chunks[-1]
-                self._chunks[-1] = (at, size + len(data))  # beyond what is kept only the size is known
+                at, before = self._chunks[-1]
+                self._chunks[-1] = (at, before + size)  # beyond what is kept only the size is known
 
     def respond(
         self, body: bytes = b"", *, media_type: str = "", status: int | None = None, headers: Headers = ()
@@ -227,7 +231,7 @@ class CallTaping:
             self._headers = headers or self._headers
             if body:
                 self._pieces.clear()
-                self._kept = self._size = 0
+                self._room = self.recorder.body_bytes
                 self._add(body)
                 if not self._is_complete and not self._chunks:
                     self._chunks.append((time.monotonic(), len(body)))
@@ -267,7 +271,6 @@ class CallTaping:
             response=answered,
             response_headers=cutter.cut_headers(self._headers),
             status=self._status,
-            chunks=self._chunks_of(sizes),
             is_complete=self._is_complete,
             started_at=self._started_at,
             duration_ms=self._took_ms,
@@ -276,6 +279,8 @@ class CallTaping:
             priced_by=priced_by,
             error=None if self._error is None else cutter.cut_text(self._error),
         )
+        if sizes:  # added when the rest was checked: there may be thousands, and they are ours
+            call = call.model_copy(update={"chunks": self._chunks_of(sizes)})
         return call, [*parts, *more]
 
     def __enter__(self) -> Self:
@@ -298,12 +303,10 @@ class CallTaping:
 
     def _add(self, data: bytes) -> bool:
         """Keep as much of *data* as there is room for; whether there was room for any of it."""
-        self._size += len(data)
-        room = self.recorder.body_bytes - self._kept
-        kept = data if len(data) <= room else data[:room]
-        self._pieces.append(bytes(kept))
-        self._kept += len(kept)
-        if len(kept) < len(data):
+        room = self._room
+        self._pieces.append(bytes(data[:room]))
+        self._room -= min(room, len(data))
+        if room < len(data):
             self._is_complete = False
         return room > 0
 

@@ -130,7 +130,7 @@ async def test_no_card_at_all_says_where_it_was_looked_for() -> None:
 
 def _wants(schemes: dict[str, Any], *ways: list[str]) -> Callable[[AgentCard], None]:
     def change(card: AgentCard) -> None:
-        requirements = [{"schemes": {name: {"list": []} for name in way}} for way in ways]
+        requirements: list[dict[str, Any]] = [{"schemes": {name: {"list": []} for name in way}} for way in ways]
         ParseDict({"securitySchemes": schemes, "securityRequirements": requirements}, card)
 
     return change

@@ -70,10 +70,6 @@ def test_a_bad_uri_is_a_fault_of_the_agent(agent: str) -> None:
         AgentAddress.of(agent)
 
 
-def test_an_agent_that_is_still_a_reference_is_not_judged() -> None:
-    assert not _faults("a2a://${env.AGENT_HOST}")
-
-
 def test_everything_right_is_no_fault() -> None:
     assert not _faults(
         token="t",

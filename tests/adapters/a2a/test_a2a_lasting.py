@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from a2a.types.a2a_pb2 import Part
 
 from binex.errors import BadReplyError, RemoteError, UnansweredError
 from binex.models.question import QuestionKind
-from tests.a2a_server import AgentServer, Turn, serving
+from tests.a2a_server import AgentServer, RawServer, Request, Turn, http, raw_card, rpc_result, serving, serving_raw
 from tests.adapters.a2a.talk import Talk, talking
 
 ROOT = Path(__file__).parents[3]
@@ -122,6 +123,63 @@ async def test_a_task_that_the_agent_has_forgotten_is_started_with_the_same_mess
         talk.world.bookmarks["a2a"] = {"url": server.uri, "message_id": "m1", "task_id": "t-forgotten"}
         assert await talk.say(attempt=2) == "hello world"
     assert [turn.message.message_id for turn in server.turns] == ["m1"]
+
+
+async def test_what_a_proxy_says_in_between_does_not_lose_the_remote_task() -> None:
+    is_broken = False
+    task = {"id": "t1", "status": {"state": "TASK_STATE_COMPLETED", "message": {"parts": [{"text": "fine"}]}}}
+
+    def answer(server: RawServer, request: Request) -> Iterator[bytes]:
+        if request.method == "GET":
+            yield http(raw_card(server))
+        else:
+            yield http("<html>busy</html>") if is_broken else http(rpc_result(request, task))
+
+    with serving_raw(RawServer(answer)) as server:
+        talk = Talk(server)
+        mark = {"url": server.uri, "message_id": "m1", "task_id": "t1"}
+        talk.world.bookmarks["a2a"] = dict(mark)
+        is_broken = True
+        with pytest.raises(BadReplyError):
+            await talk.say()
+        is_broken = False
+        assert talk.world.bookmarks["a2a"] == mark
+        assert await talk.say(attempt=2) == "fine"
+    assert server.rpcs == ["GetTask", "GetTask"]
+
+
+async def test_an_attempt_that_is_cancelled_while_it_looks_for_its_remote_task_cancels_that() -> None:
+    asked, is_over = threading.Event(), threading.Event()
+
+    def answer(server: RawServer, request: Request) -> Iterator[bytes]:
+        if request.method == "GET":
+            yield http(raw_card(server))
+        elif request.rpc == "CancelTask":
+            is_over.set()
+            yield http(rpc_result(request, {"id": "t1", "status": {"state": "TASK_STATE_CANCELED"}}))
+        else:
+            asked.set()
+            yield b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+            while not is_over.is_set():
+                yield b""
+
+    with serving_raw(RawServer(answer)) as server:
+        talk = Talk(server)
+        talk.world.bookmarks["a2a"] = {"url": server.uri, "message_id": "m1", "task_id": "t1"}
+        running = asyncio.create_task(talk.say(attempt=2))
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+    assert server.rpcs == ["GetTask", "CancelTask"]
+
+
+async def test_many_tasks_for_one_agent_do_not_mix() -> None:
+    with talking() as (talk, server):
+        talks = [Talk(server, adapter=talk.adapter) for _ in range(20)]
+        said = await asyncio.gather(*(one.say({"n": f"number {i}"}) for i, one in enumerate(talks)))
+    assert said == [f"hello number {i}" for i in range(20)]
+    assert len({one.mark["task_id"] for one in talks}) == 20
 
 
 async def test_a_task_that_was_cancelled_is_started_with_another_message() -> None:

@@ -1,14 +1,23 @@
 """Where an agent's card or the network leads elsewhere, nobody follows."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from binex.adapters.a2a.address import AddressRule, AgentAddress
 from binex.adapters.a2a.wire import CheckedBackend
 from binex.errors import RemoteError
-from tests.a2a_server import RawServer, Request, http, raw_card, serving_raw
+from tests.a2a_server import AgentServer, RawServer, Request, http, raw_card, serving, serving_raw
 from tests.adapters.a2a.talk import Talk, talking
 
 
@@ -150,3 +159,48 @@ async def test_what_a_name_resolves_to_is_checked_and_then_connected_to() -> Non
         pytest.skip("this machine has a public address")
     with pytest.raises(RemoteError, match="is not a public one"):
         await CheckedBackend(rule).connect_tcp(name, 1, timeout=5)
+
+
+def _certificate(folder: Path, host: str) -> Path:
+    """A certificate for *host*, an address, and its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "agents")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = folder / f"{host}.pem"
+    file.write_bytes(secret + certificate.public_bytes(pem))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known", "said"),
+    [
+        ("127.0.0.1", True, "ok Greeter 2.1, A2A 1.0 over JSONRPC"),
+        ("127.0.0.1", False, "unreachable cannot connect to 127.0.0.1"),
+        ("127.0.0.2", True, "unreachable cannot connect to 127.0.0.1"),
+    ],
+)
+def test_the_certificate_has_to_be_for_the_host_and_from_a_known_authority(
+    tmp_path: Path, host: str, is_known: bool, said: str
+) -> None:
+    certificate = _certificate(tmp_path, host)
+    script = """
+import asyncio, sys
+from binex.adapters.a2a.adapter import A2AAdapter
+found = asyncio.run(A2AAdapter().health(sys.argv[1]))
+print(found.status.value, found.detail)
+"""
+    environment = {**os.environ, **({"SSL_CERT_FILE": str(certificate)} if is_known else {})}
+    with serving(AgentServer(scheme="https"), certificate) as server:
+        command = [sys.executable, "-c", script, f"a2a://https://127.0.0.1:{server.port}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith(said)
+    assert ("certificate" in done.stdout) == (not said.startswith("ok"))

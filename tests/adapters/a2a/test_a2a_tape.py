@@ -140,7 +140,7 @@ async def test_a_replay_of_something_that_was_cut_off_says_so() -> None:
         await talk.say()
         task = talk.task()
     cut = talk.world.response_of(talk.exchanges[0]).splitlines()[0]
-    talk.world.response_of = lambda _: cut  # type: ignore[method-assign]
+    talk.world.response_of = lambda call: cut  # type: ignore[method-assign]
     with pytest.raises(AgentError, match="has no end"):
         await _replay(talk, task)
 

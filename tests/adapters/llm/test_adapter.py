@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import JsonValue
 
+from binex.adapters.llm.adapter import LlmAdapter
 from binex.adapters.llm.port import Finished, FinishReason, ReasoningDelta, TextDelta, ToolCall, ToolCallMade
 from binex.errors import AgentError, BadReplyError, RemoteError
 from binex.models.call import Usage
+from binex.models.limits import Limits
+from binex.models.settings import Rates
 from tests.adapters.llm.bench import Bench, ToldBackend, text
 
 
@@ -77,6 +80,13 @@ async def test_a_scripted_model_without_a_price_is_free() -> None:
     bench = Bench()
     await bench.answer()
     assert (bench.around.spent, bench.calls[0].cost_usd) == ([0.0], 0.0)
+
+
+async def test_prices_of_the_project_go_first() -> None:
+    bench = Bench()
+    bench.adapter = LlmAdapter(Limits(), prices={"mock/*": Rates(input=1_000_000, output=0)})
+    await bench.answer()
+    assert bench.around.spent == [2.0]
 
 
 async def test_a_known_model_has_the_price_of_the_table() -> None:

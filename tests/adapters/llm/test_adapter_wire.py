@@ -52,7 +52,7 @@ async def test_an_answer_is_one_call_of_a_model_with_the_wire_below_it(
     assert bench.around.streamed == ["Bees ", "dance."]
     (model,) = bench.calls
     (wire,) = (call for call in bench.around.calls if call.kind is CallKind.HTTP)
-    assert (wire.parent, wire.status, wire.is_complete) == (model.number, 200, True)
+    assert (wire.parent, wire.status, wire.error) == (model.number, 200, None)
     assert model.usage is not None and model.usage.output_tokens == 9
     assert server.requests[0].headers["x-team"] == "bees"
     assert b"canary" not in b"".join(part.data for part in bench.around.parts.values())

@@ -1,6 +1,7 @@
 """The scripted model says what its script tells it, and fails where it is told to."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -220,9 +221,16 @@ def test_a_script_is_never_outside_of_the_folder(tmp_path: Path, name: str) -> N
         read_script_file(name, folder)
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", "sub", "bytes.yaml", "a\0b"])
-def test_a_script_that_cannot_be_read_says_why(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["pipe.yaml", "sub"])
+def test_a_script_that_is_no_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "sub").mkdir()
+    with pytest.raises(InputError, match="is no file"):
+        read_script_file(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "bytes.yaml", "a\0b"])
+def test_a_script_that_cannot_be_read_says_why(tmp_path: Path, name: str) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="cannot be read: "):
         read_script_file(name, tmp_path)

@@ -61,6 +61,9 @@ def flood() -> None:
 def list_tools(number: object, cursor: str | None) -> None:
     if MODE == "mute":
         return
+    if MODE == "toolless":
+        say({"id": number, "error": {"code": -32601, "message": "Method not found"}})
+        return
     page = int(cursor or 0)
     names = TOOLS if MODE != "paged" else [f"tool_{page * 10 + at}" for at in range(10)]
     tools = [{"name": name, "description": f"Does {name}.", "inputSchema": {"type": "object"}} for name in names]

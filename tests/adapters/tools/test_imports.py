@@ -21,3 +21,24 @@ print(sorted({"mcp", "anyio", "httpx", "httpx2", "pydantic_ai", "fastmcp"} & set
 """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "['dedent']\n[]\n"
+
+
+def test_without_the_library_the_command_that_installs_it_is_named() -> None:
+    program = """
+import asyncio, sys
+sys.modules["mcp"] = None
+from binex.adapters.tools.mcp_connection import McpConnection
+from binex.errors import AgentError
+from binex.models.workflow import McpServer
+
+async def main():
+    try:
+        await McpConnection("library", McpServer(command="cat"), None, start_s=5).list_tools()
+    except AgentError as error:
+        print(error.message, error.fix, error.is_retryable, sep="|")
+
+asyncio.run(main())
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("tools of MCP servers need a library that is not installed: mcp")
+    assert said.stdout.endswith("|pip install 'binex[agents]'|False\n")

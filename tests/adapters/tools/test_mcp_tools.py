@@ -81,8 +81,14 @@ async def test_all_pages_of_tools_are_read(bench: ToolBench) -> None:
 
 
 async def test_a_list_of_tools_without_an_end_is_refused(bench: ToolBench) -> None:
-    with pytest.raises(AgentError, match="more than 100 pages"):
+    with pytest.raises(RemoteError, match=r"the MCP server 'odd' .* there are more than 100 pages of them"):
         async with bench.open("mcp://odd", odd=bench.odd("endless")):
+            pass
+
+
+async def test_a_server_that_has_no_tools_to_list_says_so(bench: ToolBench) -> None:
+    with pytest.raises(RemoteError, match=r"the MCP server 'odd' .* did not list its tools: Method not found"):
+        async with bench.open("mcp://odd", odd=bench.odd("toolless")):
             pass
 
 

@@ -1,8 +1,9 @@
 """The adapter for remote agents that speak A2A: ``a2a://host[:port][/path]``."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,11 +51,10 @@ class A2AAdapter:
     def check(self, use: NodeUse) -> Sequence[FieldFault]:
         """What is wrong with the URI and with ``config``; nobody is asked."""
         faults = faults_of(use.config)
-        if "${" not in use.agent:
-            try:
-                AgentAddress.of(use.agent)
-            except InputError as error:
-                faults.append(FieldFault(("agent",), error.message, fix=error.fix))
+        try:
+            AgentAddress.of(use.agent)
+        except InputError as error:
+            faults.append(FieldFault(("agent",), error.message, fix=error.fix))
         return faults
 
     async def health(self, agent: str) -> AgentHealth:
@@ -74,21 +74,30 @@ class A2AAdapter:
             status, detail = HealthStatus.UNREACHABLE, error.message
         return AgentHealth(agent=agent, status=status, detail=detail, latency_ms=latency_ms, checked_at=now())
 
-    def _connect(
+    @asynccontextmanager
+    async def _connect(
         self, address: AgentAddress, settings: Settings, hide: Callable[[str], None]
-    ) -> AbstractAsyncContextManager["RemoteAgent"]:
-        try:
-            from binex.adapters.a2a.card import Cards
-            from binex.adapters.a2a.remote import connect
-        except ModuleNotFoundError as error:
-            raise AgentError(
-                f"a2a:// needs a library that is not installed: {error.name}",
-                fix="pip install 'binex[agents]'",
-                is_retryable=False,
-            ) from error
+    ) -> AsyncIterator["RemoteAgent"]:
+        if self._cards is None:
+            await asyncio.to_thread(_load_libraries)  # which takes long enough to be noticed by other tasks
+        from binex.adapters.a2a.card import Cards
+        from binex.adapters.a2a.remote import connect
+
         self._cards = self._cards or Cards()
         most_bytes = _ENVELOPE * self._limits.output_bytes
-        return connect(address, settings, self._cards, most_bytes=most_bytes, hide=hide)
+        async with connect(address, settings, self._cards, most_bytes=most_bytes, hide=hide) as agent:
+            yield agent
+
+
+def _load_libraries() -> None:
+    try:
+        import binex.adapters.a2a.remote  # noqa: F401 - loads all that is needed
+    except ModuleNotFoundError as error:
+        raise AgentError(
+            f"a2a:// needs a library that is not installed: {error.name}",
+            fix="pip install 'binex[agents]'",
+            is_retryable=False,
+        ) from error
 
 
 def _address_of(agent: str, scheme: str | None) -> AgentAddress:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
@@ -88,8 +88,6 @@ class Conversation:
                 await self._listen(message, exchange, is_first=before is None)
             except AgentError as error:
                 exchange.note_failure(error)
-                if isinstance(error, BadReplyError):
-                    await self._keep(self._mark.ending(FAILED))
                 raise
             except asyncio.CancelledError:
                 await self._cancel_remote(reading)
@@ -117,9 +115,11 @@ class Conversation:
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
             event = await agent.find(reading.task_id)
             if event is None:
+                await self._keep(self._mark.forgotten())
                 raise bad_reply(self._address.host, f"it no longer knows the task '{reading.task_id:.80}'")
             await self._note(exchange, event)
             if reading.is_unmoved and time.monotonic() - began > UNMOVED_S:
+                await self._keep(self._mark.ending(FAILED))
                 raise bad_reply(self._address.host, "it asks what was answered already")
 
     async def _send(self, agent: "RemoteAgent", message: Json, exchange: Exchange) -> None:
@@ -146,15 +146,20 @@ class Conversation:
             await self._keep(self._mark.forgotten())
             return None
         trial = TaskReading(self._address.host)
-        trial.take(known)
-        if trial.state not in FAILURES:
-            return known
+        with suppress(BadReplyError):
+            trial.take(known)
+            if trial.state not in FAILURES:
+                return known
         await self._keep(self._mark.anew(self._task))
         return None
 
     async def _note(self, exchange: Exchange, event: Json) -> None:
-        exchange.note(event)
         reading = exchange.reading
+        try:
+            exchange.note(event)
+        except BadReplyError:  # of this task nothing can become any more; what a proxy says in between is no event
+            await self._keep(self._mark.ending(FAILED))
+            raise
         if reading.task_id and reading.task_id != self._mark.task_id:
             await self._keep(self._mark.at(reading.task_id, reading.context_id))
 
@@ -192,9 +197,10 @@ class Conversation:
 
     async def _cancel_remote(self, reading: TaskReading) -> None:
         """Tell the agent to stop, and wait for it only so long; what it says to that does not matter any more."""
-        if self._agent is None or not reading.task_id or reading.is_final:
+        task_id = reading.task_id or self._mark.task_id
+        if self._agent is None or not task_id or reading.is_final:
             return
-        telling = asyncio.create_task(self._agent.cancel(reading.task_id))
+        telling = asyncio.create_task(self._agent.cancel(task_id))
         try:
             await asyncio.wait({telling}, timeout=CANCEL_S)
         finally:

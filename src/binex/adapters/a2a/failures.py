@@ -4,6 +4,8 @@ Imports the HTTP and A2A libraries, and is imported at the first connection only
 """
 
 import json
+import os
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,16 +97,26 @@ def _translated(error: Exception, host: str) -> RemoteError:
 def _lost(error: httpx.RequestError, host: str) -> RemoteError:
     text = _text_of(error)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        where = f"{error.request.url.host}:{error.request.url.port or error.request.url.scheme}"
-        return RemoteError(
-            f"cannot connect to {where}: {text}", fix="is the agent running, and is its address right?", host=host
-        )
+        return _not_connected(error, host)
     if isinstance(error, httpx.TimeoutException):
         return RemoteError(f"no answer from {host}: silent for too long ({type(error).__name__})", host=host)
     is_cut_off = "disconnected" in text or "closed" in text
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError) and not is_cut_off:
         return bad_reply(host, f"no HTTP: {text:.300}")
     return RemoteError(f"the connection to {host} broke: {text}", host=host)
+
+
+def _not_connected(error: httpx.ConnectError | httpx.ConnectTimeout, host: str) -> RemoteError:
+    causes = list(_chain(error))
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno]
+    fix = "is the agent running, and is its address right?"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        why = _text_of(error)
+        fix = "is its certificate for this host, and from an authority that is known? plain http: config.scheme: http"
+    else:
+        why = os.strerror(numbers[-1]) if numbers and numbers[-1] > 0 else _text_of(error)
+    url = error.request.url
+    return RemoteError(f"cannot connect to {url.host}:{url.port or url.scheme}: {why}", fix=fix, host=host)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

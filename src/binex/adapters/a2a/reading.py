@@ -148,7 +148,7 @@ def bad_reply(host: str, why: str, *, body: str = "", is_retryable: bool | None 
     """What *host* answered is no A2A."""
     return BadReplyError(
         f"not a valid A2A reply from {host} ({why})",
-        fix="look at the call with 'binex trace', and whether an A2A agent is at this address",
+        fix="is it an A2A agent that answers at this address?",
         host=host,
         body=body,
         is_retryable=is_retryable,

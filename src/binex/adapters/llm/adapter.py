@@ -10,7 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 from pydantic import JsonValue
 
 from binex.adapters.attempt import current_attempt
-from binex.adapters.base import NodeUse
+from binex.adapters.base import AgentDescription, NodeUse
 from binex.adapters.llm.backends import MOCK, Backends
 from binex.adapters.llm.exchange import Exchange
 from binex.adapters.llm.messages import opening_messages
@@ -51,8 +51,10 @@ class LlmAdapter:
         prices: Mapping[str, Rates] | None = None,
     ) -> None:
         self._limits = limits
+        self._prices = prices or {}
+        self._has_used_tools = False
         self._backends = Backends(backends)
-        self._exchange = Exchange(limits.output_bytes, prices or {})
+        self._exchange = Exchange(limits.output_bytes, self._prices)
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:  # noqa: ARG002 - what a model is told are the task's inputs
         """Ask the task's model, and let it use its tools, until there is an answer that fits.
@@ -87,10 +89,15 @@ class LlmAdapter:
         return faults
 
     async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
-        """Read the scripts of scripted models."""
+        """Read the scripts of scripted models, and the prices of the others."""
         faults: dict[str, Sequence[FieldFault]] = {}
+        providers = {use.node_id: self._backends.name_of(use.agent).provider for use in uses}
+        if any(provider != MOCK for provider in providers.values()):
+            from binex.adapters.llm.prices import load_table
+
+            await asyncio.to_thread(load_table)
         for use in uses:
-            backend = self._backends.backend_for(self._backends.name_of(use.agent).provider)
+            backend = self._backends.backend_for(providers[use.node_id])
             if isinstance(backend, ReadsFiles):
                 folder = None if use.folder is None else str(use.folder)
                 found = await asyncio.to_thread(backend.prepare, use.config, folder)
@@ -99,17 +106,24 @@ class LlmAdapter:
         return faults
 
     async def health(self, agent: str) -> AgentHealth:
-        """Whether the provider can be reached with the key that is there, and has the model."""
+        """Whether the provider can be reached with the key that is in the environment, and has the model."""
+        return await self.health_with(agent, {})
+
+    async def health_with(self, agent: str, config: Mapping[str, JsonValue]) -> AgentHealth:
+        """The same for a node, whose config may say where the provider is and what its key is."""
         began = monotonic()
         latency_ms = None
+        settings = read_settings(config)
         try:
             name = self._backends.name_of(agent)
             backend = self._backends.backend_for(name.provider)
-            if name.provider in PROVIDERS and PROVIDERS[name.provider].base_url is None:
+            known = PROVIDERS.get(name.provider)
+            if known is not None and known.base_url is None and settings.api_base is None:
                 detail = f"{name.provider} is at another address for everyone, which stands in the node's config"
                 return AgentHealth(agent=agent, status=HealthStatus.UNKNOWN, detail=detail, checked_at=now())
+            connection = Connection(settings.api_base, settings.api_key, settings.headers)
             async with asyncio.timeout(_HEALTH_S):
-                models = await backend.list_models(name.provider, Connection())
+                models = await backend.list_models(name.provider, connection)
             latency_ms = round((monotonic() - began) * 1000, 1)
             status, detail = _judge(name, models)
         except TimeoutError:
@@ -119,6 +133,20 @@ class LlmAdapter:
         except (AgentError, InputError) as error:
             status, detail = HealthStatus.UNREACHABLE, error.message
         return AgentHealth(agent=agent, status=status, detail=detail, latency_ms=latency_ms, checked_at=now())
+
+    def describe(self, agent: str, config: Mapping[str, JsonValue]) -> AgentDescription:
+        """What a model costs, and where its key is expected."""
+        from binex.adapters.llm.describing import describe_model
+
+        name = self._backends.name_of(agent)
+        return describe_model(name, self._backends.backend_for(name.provider), config, self._prices)
+
+    async def end_run(self, run_id: str) -> None:
+        """End the MCP servers that the run's models have used."""
+        if self._has_used_tools:
+            from binex.adapters.tools.toolbox import close_servers
+
+            await close_servers(run_id)
 
     async def close(self) -> None:
         """Give back the connections that were kept open."""
@@ -131,6 +159,7 @@ class LlmAdapter:
             return
         from binex.adapters.tools.toolbox import open_toolbox
 
+        self._has_used_tools = True
         async with open_toolbox(task, output_bytes=self._limits.output_bytes) as toolbox:
             yield toolbox
 

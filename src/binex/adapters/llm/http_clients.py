@@ -12,7 +12,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from binex.adapters.llm.reply import response_hook
+from binex.adapters.llm.reply import Response, response_hook
 
 if TYPE_CHECKING:
     import httpx2
@@ -79,13 +79,15 @@ async def loop_clients() -> LoopClients:
     return clients
 
 
-def options(stream_type: type, timeout: object, limits: object) -> dict[str, Any]:
+def options(
+    stream_type: type, timeout: object, limits: object, is_over: Callable[[Response], None] = lambda _: None
+) -> dict[str, Any]:
     """The arguments of a client of either generation of httpx."""
     return {
         "verify": tls_context(),
         "timeout": timeout,
         "limits": limits,
-        "event_hooks": {"request": [_limit_connecting], "response": [response_hook(stream_type)]},
+        "event_hooks": {"request": [_limit_connecting], "response": [response_hook(stream_type, is_over)]},
         "headers": {"Accept-Encoding": "identity"},
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         "follow_redirects": False,
@@ -101,12 +103,19 @@ def http_client(clients: LoopClients, base_url: str) -> "httpx2.AsyncClient":
     """The client for an address, for libraries that take one of ours."""
     import httpx2
 
-    def make() -> httpx2.AsyncClient:
-        timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_SECONDS)
-        return clients.opened(httpx2.AsyncClient(**options(httpx2.AsyncByteStream, timeout, limits)))
+    from binex.adapters.llm.spread_client import SpreadClient
 
-    return clients.get(("http", base_url), make)
+    timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_SECONDS)
+
+    def make(is_over: Callable[[Response], None]) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(**options(httpx2.AsyncByteStream, timeout, limits, is_over))
+
+    def spread() -> SpreadClient:
+        headers = {"Accept-Encoding": "identity"}
+        return clients.opened(SpreadClient(make, timeout=timeout, verify=tls_context(), headers=headers))
+
+    return clients.get(("http", base_url), spread)
 
 
 @cache

@@ -63,7 +63,9 @@ class MockBackend:
                 fix = suggest(key, SCRIPT.union(*RULES.values()), "settings of mock")
                 faults.append(FieldFault(("config", key), f"'{key:.40}' is not a setting of mock", fix, at_key=True))
             elif fitting and not has_reference(value) and not any(rule.is_kept(value) for rule in fitting):
-                faults.append(FieldFault(("config", key), f"'{key}' must be {fitting[0].words}, not {value!r:.80}"))
+                words = fitting[0].words
+                message = f"'{key}' must be {words}, not {value!r:.80}"
+                faults.append(FieldFault(("config", key), message, f"write {key}: as {words}"))
         return [*faults, *_script_faults(settings)]
 
     def has_structured_output(self, provider: str, model: str) -> bool:  # noqa: ARG002

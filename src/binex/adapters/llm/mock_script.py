@@ -149,14 +149,16 @@ def read_script_file(name: str, folder: str | Path | None) -> tuple[ScriptedAnsw
         if not place.is_relative_to(root):
             message = f"the script '{name:.80}' is outside of the workflow's folder"
             raise InputError(message, fix=f"put it under {root}")
+        if place.exists() and not place.is_file():
+            raise InputError(f"the script '{name:.80}' is no file", fix="script: answers.yaml")
         with place.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise InputError(f"the script '{name:.80}' is larger than {MAX_BYTES:,} bytes", fix="use 'repeat'")
         text = data.decode()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise InputError(f"the script '{name:.80}' cannot be read: {why}", fix=f"it is looked for in {root}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"the script '{name:.80}' is larger than {MAX_BYTES:,} bytes", fix="use 'repeat'")
     answers, faults = read_answers(_read_yaml(name, text))
     if faults:
         wrong = "; ".join(fault.message for fault in faults[:5])

@@ -84,6 +84,7 @@ class Response(Protocol):
     status_code: int
     headers: Mapping[str, str]
     stream: object
+    request: object
 
     async def aclose(self) -> None: ...
 
@@ -101,11 +102,17 @@ def watching(reply: Reply) -> Iterator[None]:
         _watched.reset(token)
 
 
-def response_hook(stream_type: type) -> Callable[[Response], object]:
-    """The hook of an HTTP client that watches its responses; *stream_type* is what its streams derive from."""
+def response_hook(
+    stream_type: type, is_over: Callable[[Response], None] = lambda _: None
+) -> Callable[[Response], object]:
+    """The hook of an HTTP client that watches its responses, and tells *is_over* when one is closed.
+
+    *stream_type* is what the client's streams derive from.
+    """
 
     class Watched(stream_type):  # type: ignore[misc]  # the base is that of httpx or of its successor
-        def __init__(self, stream: _Stream, reply: Reply) -> None:
+        def __init__(self, response: Response, stream: _Stream, reply: Reply) -> None:
+            self._response = response
             self._stream = stream
             self._reply = reply
 
@@ -115,12 +122,13 @@ def response_hook(stream_type: type) -> Callable[[Response], object]:
                 yield data
 
         async def aclose(self) -> None:
+            is_over(self._response)
             await self._stream.aclose()
 
     async def watch(response: Response) -> None:
         reply = _watched.get() or Reply()
         reply.begin(response)
-        response.stream = Watched(response.stream, reply)  # type: ignore[arg-type]  # responses of async clients
+        response.stream = Watched(response, response.stream, reply)  # type: ignore[arg-type]  # responses of async clients
         encoding = reply.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise EncodedError(f"it is compressed ({encoding}), which was not asked for")

@@ -88,6 +88,8 @@ class McpConnection:
                 except TimeoutError:
                     what = f"did not list its tools in {self._start_s:g} s"
                     raise self._failures.failed(what, self._process) from None
+                except ToolRefusedError as error:
+                    raise self._failures.failed(f"did not list its tools: {error}", self._process) from None
         return self._tools
 
     async def call_tool(self, tool: str, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -208,7 +210,7 @@ async def _list_tools(session: "ClientSession") -> list[JsonValue]:
         if not page.next_cursor or page.next_cursor == cursor:
             return tools
         cursor = page.next_cursor
-    raise AgentError(f"it lists its tools on more than {PAGES} pages", is_retryable=False)
+    raise ToolRefusedError(f"there are more than {PAGES} pages of them")
 
 
 async def _call_tool(session: "ClientSession", tool: str, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
