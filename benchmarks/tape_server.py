@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 
-_WORDS = "a process has memory of its own and a thread shares that of its process".split()
+_WORDS = ["a", "process", "has", "memory", "of", "its", "own", "and", "a", "thread", "shares", "it"]
 _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nX-Request-Id: 17\r\n{}\r\n\r\n"
 
 

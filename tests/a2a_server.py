@@ -242,7 +242,10 @@ def serving(server: AgentServer, certificate: Path | None = None) -> Iterator[Ag
 
 @dataclass
 class RawServer:
-    """Answers by hand: *answer* gets each request and gives the bytes of the whole HTTP response, in pieces."""
+    """Answers by hand: *answer* gets each request and gives the bytes of the whole HTTP response, in pieces.
+
+    After an empty piece there is a short pause.
+    """
 
     answer: Callable[["RawServer", Request], Iterator[bytes]]
     host: str = "127.0.0.1"
@@ -313,6 +316,7 @@ def serving_raw(server: RawServer) -> Iterator[RawServer]:
             for piece in server.answer(server, request):
                 writer.write(piece)
                 await writer.drain()
+                await asyncio.sleep(0 if piece else 0.01)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the other side has gone
         finally:

@@ -81,6 +81,8 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: Any
+    connection: int = 0
+    """Which connection it came over."""
     left: threading.Event = field(default_factory=threading.Event)
     """The other side went away while it was served."""
 
@@ -127,6 +129,7 @@ class ModelServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (seen := await _read_request(reader)) is not None:
+                seen.connection = writer.get_extra_info("peername")[1]
                 self.requests.append(seen)
                 if not await self._answer(seen, reader, writer):
                     break

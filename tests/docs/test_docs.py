@@ -212,10 +212,15 @@ def _folder_of(block: Block, files: Path) -> Path:
     [block for block in USABLE if block.page.parent == ROOT / "docs" and block.page.stem != "quickstart"],
     ids=_id,
 )
-def test_every_workflow_in_the_reference_runs(block: Block, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("activated")
+def test_every_workflow_in_the_reference_runs(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _write_files(block.page, tmp_path)
     file = tmp_path / (block.title or "flow.yaml")
     file.write_text(block.text, "utf-8")
+    for name in re.findall(r"\$\{(?:env|secret)\.(\w+)\}", block.text):
+        monkeypatch.setenv(name, "a-value-for-a-test")
     given = dict(re.findall(r"(\w+)=(\S+)", block.mark)) if block.mark.startswith("vars:") else {}
     if "  topic" in block.text and re.search(r"^inputs:", block.text, re.M):
         given["topic"] = "tides"

@@ -60,7 +60,7 @@ async def test_listeners_hear_what_a_model_says_and_of_each_call_before_its_task
         for event in told
         if isinstance(event, CallRecorded | TaskSettled)
     ]
-    assert kinds == [("CallRecorded", "ask"), ("TaskSettled", "ask"), ("CallRecorded", "again"), ("TaskSettled", "again")]
+    assert kinds == [(kind, task) for task in ("ask", "again") for kind in ("CallRecorded", "TaskSettled")]
 
 
 async def test_a_budget_that_is_used_up_ends_the_run_and_more_money_takes_it_up_again(tmp_path: Path) -> None:

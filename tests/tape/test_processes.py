@@ -33,8 +33,9 @@ STEPS = """
         import httpx
         global kept
         stream = httpx.Client().stream("GET", url)
-        kept = stream.__enter__().iter_raw()
-        next(kept)
+        pieces = stream.__enter__().iter_raw()
+        kept = stream, pieces
+        next(pieces)
         return "left"
 
     def fork_and_ask(url):

@@ -144,8 +144,8 @@ class CallTaping:
     """One call while it happens."""
 
     __slots__ = (
-        "_began", "_chunks", "_error", "_headers", "_is_complete", "_is_over", "_kind", "_lock", "_media_type", "_pieces",
-        "_priced", "_request", "_request_headers", "_request_type", "_room", "_started_at", "_status",
+        "_began", "_chunks", "_error", "_headers", "_is_complete", "_is_over", "_kind", "_lock", "_media_type",
+        "_pieces", "_priced", "_request", "_request_headers", "_request_type", "_room", "_started_at", "_status",
         "_target", "_token", "_took_ms", "number", "parent", "recorder",
     )  # fmt: skip
 
@@ -182,8 +182,9 @@ class CallTaping:
     @property
     def progress(self) -> str:
         """How far it has come: ``connected, 12 bytes``."""
-        has_begun = self._status is not None or self._size > 0
-        return f"connected, {self._size:,} bytes" if has_begun else "nothing came back"
+        size = self.recorder.body_bytes - self._room
+        has_begun = self._status is not None or size > 0
+        return f"connected, {size:,} bytes" if has_begun else "nothing came back"
 
     def ask(self, request: bytes, *, media_type: str = "", headers: Headers = ()) -> None:
         """What is asked, where that is only known after the call began: a body that is sent in pieces."""
@@ -196,7 +197,7 @@ class CallTaping:
         self.ask(request, media_type=call.request.media_type if call.request else "", headers=call.request_headers)
         self._status, self._headers = call.status, call.response_headers
         self._media_type = call.response.media_type if call.response else ""
-        self._pieces = [response]
+        self._pieces, self._room = [response], self._room - len(response)
         self._chunks = [(self._began + chunk.offset_ms / 1000, chunk.size) for chunk in call.chunks]
         self._priced = (call.usage, call.cost_usd, call.priced_by)
         self._error, self._is_complete, self._is_over = call.error, call.is_complete, True

@@ -125,6 +125,24 @@ async def test_leaving_a_reply_closes_its_connection_at_once(protocol: Protocol,
     assert await asyncio.to_thread(server.requests[0].left.wait, 5)
 
 
+@each
+async def test_calls_one_after_the_other_share_a_connection(protocol: Protocol, server: ModelServer) -> None:
+    await asyncio.gather(*(ask(protocol, server) for _ in range(40)))
+    server.requests.clear()
+    for _ in range(5):
+        await ask(protocol, server)
+    assert len({seen.connection for seen in server.requests}) == 1
+
+
+@each
+async def test_a_connection_that_was_closed_is_used_no_more(protocol: Protocol, server: ModelServer) -> None:
+    await ask(protocol, server)
+    await PydanticAiBackend().close()
+    await ask(protocol, server)
+    first, second = (seen.connection for seen in server.requests)
+    assert first != second
+
+
 @pytest.mark.parametrize("backend", ["pydantic_ai_backend", "ollama_backend", "providers", "settings_tables"])
 def test_importing_a_backend_loads_no_library_of_a_provider(backend: str) -> None:
     code = (

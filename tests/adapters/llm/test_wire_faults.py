@@ -274,6 +274,19 @@ async def test_a_failure_that_is_told_within_the_stream_has_its_status(
     assert SAID in error.message
 
 
+async def test_a_broken_stream_of_gemini_is_not_taken_up_behind_our_back(server: ModelServer) -> None:
+    candidate = {"content": {"role": "model", "parts": [{"text": "some"}]}, "continuationToken": "bW9yZQ=="}
+    server.replies = [Wire(body=sse({"candidates": [candidate]}), media_type="text/event-stream", end="reset")]
+    assert (await _failure("google", server)).is_retryable
+
+
+async def test_a_request_is_not_repeated_without_its_thinking(server: ModelServer) -> None:
+    said = "messages.1.content.0: block_binding.prefix_mismatch_behavior: thinking blocks are bound to their prefix"
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    server.replies = [Wire(400, json.dumps(error).encode())]
+    assert not (await _failure("anthropic", server)).is_retryable
+
+
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -71,7 +71,7 @@ def bad_reply(endpoint: Endpoint, reply: Reply, what: str, *, is_retryable: bool
     message = f"bad reply from {endpoint.host}: {what}" + (f": {shown}" if shown else "")
     return BadReplyError(
         message,
-        fix=None if endpoint.is_customised is False else "look whether config.api_base is the address of the API",
+        fix="look whether config.api_base is the address of the API" if endpoint.is_customised else None,
         host=endpoint.host,
         status=reply.status,
         body=reply.text[:_BODY],

@@ -64,6 +64,7 @@ class LoopClients:
             yield
         finally:
             await self.close()
+            self._end = None  # a generator knows its loop, which would be kept for ever
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopClients] = WeakKeyDictionary()

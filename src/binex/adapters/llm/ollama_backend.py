@@ -108,6 +108,7 @@ async def _events(
 ) -> AsyncGenerator[ModelEvent, None]:
     """What the chunks say; without :class:`Finished` at the end where the reply is not complete."""
     calls: list[ToolCall] = []
+    last: ChatResponse | None = None
     chunk = first
     while chunk is not None:
         message = chunk.message
@@ -118,15 +119,17 @@ async def _events(
         for call in message.tool_calls or ():
             arguments = json.dumps(dict(call.function.arguments), ensure_ascii=False)
             calls.append(ToolCall(id=f"call_{len(calls)}", name=call.function.name, arguments=arguments))
-        if chunk.done:
-            for made in calls:
-                yield ToolCallMade(call=made)
-            word = chunk.done_reason or "stop"
-            reason = FinishReason.TOOL_CALLS if calls and word == "stop" else _REASONS.get(word, word)
-            usage = usage_of(tokens(chunk.prompt_eval_count), tokens(chunk.eval_count))
-            yield Finished(reason=reason, usage=usage, model=chunk.model or "")
-            return
+        last = chunk if chunk.done else last
+        # Also after the last one: only a body that was read to its end leaves its connection to the next request.
         chunk = await anext(rest, None)
+    if last is None:
+        return
+    for made in calls:
+        yield ToolCallMade(call=made)
+    word = last.done_reason or "stop"
+    reason = FinishReason.TOOL_CALLS if calls and word == "stop" else _REASONS.get(word, word)
+    usage = usage_of(tokens(last.prompt_eval_count), tokens(last.eval_count))
+    yield Finished(reason=reason, usage=usage, model=last.model or "")
 
 
 def _asked(request: ModelRequest) -> dict[str, Any]:

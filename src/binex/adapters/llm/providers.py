@@ -1,7 +1,7 @@
 """The providers of models: which protocol each speaks, where it is, and where its key is expected."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -76,7 +76,7 @@ class Endpoint:
     provider: str
     family: Family
     base_url: str
-    api_key: str
+    api_key: str = field(repr=False)
     key_variables: tuple[str, ...] = ()
 
     @property

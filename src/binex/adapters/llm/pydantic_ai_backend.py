@@ -1,5 +1,6 @@
 """Models of OpenAI, Anthropic, Google and all who speak like OpenAI, through pydantic-ai and the vendors' libraries."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from importlib import import_module
@@ -68,7 +69,7 @@ class PydanticAiBackend:
         """Ask once; see the port. One that is left before its end has to be closed, as by `aclosing`."""
         refuse_faulty(request.provider, request.settings)
         endpoint = endpoint_of(request.provider, connection)
-        family, clients, reply = _family(endpoint), await loop_clients(), Reply()
+        family, clients, reply = await _family(endpoint), await loop_clients(), Reply()
         try:
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(reply.aclose)
@@ -83,7 +84,7 @@ class PydanticAiBackend:
     async def list_models(self, provider: str, connection: Connection) -> list[str] | None:
         """What the provider lists."""
         endpoint = endpoint_of(provider, connection)
-        family, clients, reply = _family(endpoint), await loop_clients(), Reply()
+        family, clients, reply = await _family(endpoint), await loop_clients(), Reply()
         try:
             with watching(reply):
                 return await family.model_names(clients, endpoint, connection)
@@ -95,14 +96,20 @@ class PydanticAiBackend:
         await (await loop_clients()).close()
 
 
-def _family(endpoint: Endpoint) -> _FamilyModule:
-    """The module of the endpoint's protocol, which brings the vendor's library with it.
+_loaded: Final[dict[Family, _FamilyModule]] = {}
+
+
+async def _family(endpoint: Endpoint) -> _FamilyModule:
+    """The module of the endpoint's protocol, which brings the vendor's library with it: a second or more, in a thread.
 
     Raises:
         AgentError: the library is not installed.
     """
+    if endpoint.family in _loaded:
+        return _loaded[endpoint.family]
     try:
-        return cast(_FamilyModule, import_module(_MODULES[endpoint.family]))
+        module = await asyncio.to_thread(import_module, _MODULES[endpoint.family])
     except ImportError as error:
         message = f"{endpoint.provider} needs a library that is not installed: {error}"
         raise AgentError(message, fix="pip install 'binex[agents]'", is_retryable=False) from error
+    return _loaded.setdefault(endpoint.family, cast(_FamilyModule, module))
