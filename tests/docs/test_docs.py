@@ -213,9 +213,7 @@ def _folder_of(block: Block, files: Path) -> Path:
     ids=_id,
 )
 @pytest.mark.usefixtures("activated")
-def test_every_workflow_in_the_reference_runs(
-    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_workflow_in_the_reference_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _write_files(block.page, tmp_path)
     file = tmp_path / (block.title or "flow.yaml")
     file.write_text(block.text, "utf-8")

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,9 @@ FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 UNMOVED_S: Final = 60.0
 """How long an agent may take to look at an answer."""
+
+_READ_OUT_S: Final = 0.2
+"""How long a stream may go on after its last event that counts."""
 
 Connect = Callable[[], AbstractAsyncContextManager["RemoteAgent"]]
 
@@ -129,6 +132,7 @@ class Conversation:
                 async for event in events:
                     await self._note(exchange, event)
                     if exchange.reading.is_settled:
+                        await _read_out(events)
                         return
         except RemoteError as error:
             is_lost = error.is_retryable and error.status is None and not isinstance(error, BadReplyError)
@@ -227,3 +231,11 @@ def _data_in(message: Json) -> JsonValue:
 def _forget_failure(telling: "asyncio.Task[None]") -> None:
     if not telling.cancelled():
         telling.exception()
+
+
+async def _read_out(events: AsyncIterator[Json]) -> None:
+    """Let a stream come to its end, as it does at once after the last event: so the tape has all of it."""
+    with suppress(TimeoutError, AgentError):
+        async with asyncio.timeout(_READ_OUT_S):
+            async for _ in events:
+                pass
