@@ -1,6 +1,6 @@
-"""Many calls of a model at once, through our backend or through pydantic-ai alone, against a server of their own.
+"""Many calls of a model at once: as a whole run, through our backend alone, or through pydantic-ai alone.
 
-python -m benchmarks.model_calls {backend,bare,bare-spread} --calls 1000 --seconds 1 --result FILE
+python -m benchmarks.model_calls {run,backend,bare,bare-spread} --calls 1000 --seconds 1 --result FILE
 """
 
 import argparse
@@ -8,8 +8,10 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,39 @@ if TYPE_CHECKING:
     import httpx2
 
 Ask = Callable[[], Awaitable[str]]
+
+
+WORKFLOW = """
+concurrency: {calls}
+nodes:
+  count: {{agent: local://echo, inputs: {{list: [{items}]}}}}
+  ask:
+    foreach: ${{count.output}}
+    max_items: {calls}
+    agent: llm://openai/gpt-4o-mini
+    system_prompt: Be brief.
+    inputs: {{question: "Hello?"}}
+    config: {{temperature: 0, api_base: "{base}", api_key: key}}
+"""
+
+
+async def measure_run(base: str, calls: int) -> dict[str, float]:
+    """The same of a run with a node that asks *calls* times: its store, its tape and its prices included."""
+    import binex
+    from binex.loader import parse_workflow
+
+    def workflow(count: int) -> binex.WorkflowSpec:
+        return parse_workflow(WORKFLOW.format(calls=count, items=", ".join(map(str, range(count))), base=base))
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with binex.open_session(Path(folder) / ".binex") as session:
+            await session.run(workflow(1))
+            whole = workflow(calls)
+            wall, cpu = time.perf_counter(), time.process_time()
+            summary = await session.run(whole)
+            cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    assert summary.outputs["ask"]["output"] == ["Hello there"] * calls
+    return cost
 
 
 async def backend(base: str) -> Ask:
@@ -88,7 +123,7 @@ CONTESTANTS = {"backend": backend, "bare": bare, "bare-spread": bare_spread}
 def main() -> None:
     """Start the server, measure, and write the figures to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("who", choices=list(CONTESTANTS))
+    parser.add_argument("who", choices=["run", *CONTESTANTS])
     parser.add_argument("--calls", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--result", type=Path, required=True)
@@ -98,7 +133,8 @@ def main() -> None:
         assert server.stdin is not None
         assert server.stdout is not None
         base = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-        cost = asyncio.run(measure(CONTESTANTS[options.who], base, options.calls))
+        measuring = measure_run if options.who == "run" else partial(measure, CONTESTANTS[options.who])
+        cost = asyncio.run(measuring(base, options.calls))
         server.stdin.close()
     options.result.write_text(json.dumps(cost))
 

@@ -17,17 +17,17 @@ SECONDS = 1.0
 def model_calls(rounds: int) -> Taken:
     """1,000 calls of 1 s at the same time, in one process, against a server in another."""
     python = python_with_agents()
-    contest = {who: _contestant(python, who) for who in ("backend", "bare", "bare-spread")}
+    contest = {who: _contestant(python, who) for who in ("run", "backend", "bare", "bare-spread")}
     measured = measure(contest, rounds)
-    cpu, spread = measured.spread("backend", "cpu"), measured.spread("bare-spread", "cpu")
+    cpu, spread = measured.spread("run", "cpu"), measured.spread("bare-spread", "cpu")
     own, limit = cpu.median if cpu else None, spread.median if spread else None
-    wall = measured.spread("backend", "wall")
+    wall = measured.spread("run", "wall")
     over = wall.median - SECONDS if wall else None
     row = Row(
         name="model-calls",
         work=f"{CALLS:,} calls of a model at once, {SECONDS:g} s each, one process",
         target="1 s plus at most 1.3 times the CPU time of the bare library for the same calls",
-        ours=[_cost(measured, "backend", "our backend")],
+        ours=[_cost(measured, "run", "a whole run"), _cost(measured, "backend", "its backend alone")],
         beside=[
             _cost(measured, "bare", "`pydantic_ai.direct`, its client with our limits"),
             _cost(measured, "bare-spread", "`pydantic_ai.direct` over our HTTP client"),

@@ -36,7 +36,10 @@ import difflib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+INSTALL_AGENTS: Final = "pip install 'binex[agents]'"
+"""The way out where a library for models, remote agents or tools is missing."""
 
 
 @dataclass(frozen=True, slots=True)

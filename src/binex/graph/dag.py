@@ -154,10 +154,11 @@ class _Binder:
         said = self._workflow.messages_of(self._id)
         messages = None if said is None else self._template(("messages",), said)
         servers = self._bind_servers()
+        templates = (inputs, config, system_prompt, messages, servers)
         references = (
             *((foreach,) if foreach else ()),
             *(when.references if when else ()),
-            *(ref for template in (inputs, config, system_prompt, messages, servers) if template for ref in template.references),
+            *(reference for template in templates if template for reference in template.references),
         )
         named = [upstream for upstream in node.depends_on if upstream in self._workflow.nodes]
         referred = [reference.name for reference in references if reference.source is Source.NODE]
@@ -211,7 +212,8 @@ class _Binder:
 
     def _bind_servers(self) -> Template:
         """The MCP servers whose tools the node may use, as JSON; only those, so that it needs no secret of others."""
-        used = {uri.removeprefix(MCP_SCHEME).partition("/")[0] for uri in self._node.tools if uri.startswith(MCP_SCHEME)}
+        of_servers = (uri.removeprefix(MCP_SCHEME) for uri in self._node.tools if uri.startswith(MCP_SCHEME))
+        used = {name.partition("/")[0] for name in of_servers}
         servers: dict[str, JsonValue] = {
             name: server.model_dump(mode="json", exclude_defaults=True)
             for name, server in self._workflow.mcp_servers.items()

@@ -85,7 +85,7 @@ def _explain(
     return FieldFault(full, f"'{_field(full)}'{_owner(full)} {what}", fix)
 
 
-def _complaint(  # noqa: PLR0911 - one case a kind of fault
+def _complaint(  # noqa: PLR0911, PLR0912 - one case a kind of fault
     kind: str, ctx: dict[str, Any], found: object, path: Path
 ) -> tuple[str, str]:
     """What is wrong with the value *found*, as the end of a sentence, and a way out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from binex.errors import AgentError, FieldFault, suggest
+from binex.errors import INSTALL_AGENTS, AgentError, FieldFault, suggest
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -20,7 +20,6 @@ MAX_MISSES: Final = 20
 _MAX_MESSAGE: Final = 300
 _META_SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
-_INSTALL: Final = "pip install 'binex[agents]'"
 
 
 def check_schema(schema: JsonValue) -> list[FieldFault]:
@@ -32,7 +31,7 @@ def check_schema(schema: JsonValue) -> list[FieldFault]:
             return faults
         _compiled(_text_of(schema))
     except ImportError:
-        return [FieldFault((), "to check a schema the package 'jsonschema_rs' is needed", _INSTALL)]
+        return [FieldFault((), "to check a schema the package 'jsonschema_rs' is needed", INSTALL_AGENTS)]
     except (ValueError, RecursionError) as error:
         return [_fault_of_reference(schema, _shortened(error))]
     return []
@@ -56,7 +55,7 @@ def find_misses(schema: Mapping[str, JsonValue], value: JsonValue) -> list[str]:
         return ["a text in it has half of a character (a lone surrogate)"]
     except ImportError:
         message = "to check an answer against 'output_schema' the package 'jsonschema_rs' is needed"
-        raise AgentError(message, fix=_INSTALL, is_retryable=False) from None
+        raise AgentError(message, fix=INSTALL_AGENTS, is_retryable=False) from None
     except (ValueError, RecursionError) as error:
         message = f"'output_schema' cannot be used: {_shortened(error)}"
         raise AgentError(message, fix="correct the schema", is_retryable=False) from None

@@ -67,6 +67,7 @@ class AttemptRecorder:
         self._count = 0
         self._spend: Spend | None = None
         self._progress = ""
+        self._progress_is_for: int | None = None
         self._is_closed = False
 
     @property
@@ -131,8 +132,9 @@ class AttemptRecorder:
         with self._lock:
             if self._open.pop(taping.number, None) is None:
                 return
-            if not taping.is_complete:
-                self._progress = taping.progress
+            # Both end when an attempt is stopped, the request before the call that it was made for: the bytes are its.
+            if not taping.is_complete and taping.number != self._progress_is_for:
+                self._progress, self._progress_is_for = taping.progress, taping.parent
         call, parts = taping.build(self._cutter, self._chains)
         if call.kind is CallKind.MODEL:
             with self._lock:

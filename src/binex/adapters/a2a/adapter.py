@@ -14,7 +14,8 @@ from binex.adapters.a2a.conversation import Conversation
 from binex.adapters.a2a.settings import Settings, faults_of
 from binex.adapters.attempt import current_attempt
 from binex.adapters.base import NodeUse
-from binex.errors import AgentError, FieldFault, InputError
+from binex.adapters.extras import missing_library
+from binex.errors import INSTALL_AGENTS, AgentError, FieldFault, InputError
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.limits import Limits
 from binex.models.task import Artifact, TaskNode, now
@@ -57,6 +58,11 @@ class A2AAdapter:
             faults.append(FieldFault(("agent",), error.message, fix=error.fix))
         return faults
 
+    async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
+        """See that the libraries are there."""
+        fault = missing_library("a2a://", "a2a", "httpx")
+        return {use.node_id: [fault] for use in uses} if fault else {}
+
     async def health(self, agent: str) -> AgentHealth:
         """Whether the agent shows its card, and what that says; the agent is given no work."""
         return await self.health_with(agent, {})
@@ -95,7 +101,7 @@ def _load_libraries() -> None:
     except ModuleNotFoundError as error:
         raise AgentError(
             f"a2a:// needs a library that is not installed: {error.name}",
-            fix="pip install 'binex[agents]'",
+            fix=INSTALL_AGENTS,
             is_retryable=False,
         ) from error
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from binex.adapters.attempt import current_attempt
 from binex.adapters.base import AgentDescription, NodeUse
+from binex.adapters.extras import missing_library
 from binex.adapters.llm.backends import MOCK, Backends
 from binex.adapters.llm.exchange import Exchange
 from binex.adapters.llm.messages import opening_messages
@@ -35,6 +36,13 @@ class ReadsFiles(Protocol):
     """A backend that reads something of the workflow's folder before a run begins."""
 
     def prepare(self, config: Mapping[str, JsonValue], folder: str | None) -> list[FieldFault]: ...
+
+
+@runtime_checkable
+class NeedsLibrary(Protocol):
+    """A backend that speaks through libraries which may not be installed."""
+
+    libraries: tuple[str, ...]
 
 
 class LlmAdapter:
@@ -89,20 +97,24 @@ class LlmAdapter:
         return faults
 
     async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
-        """Read the scripts of scripted models, and the prices of the others."""
+        """See that the libraries are there, and read the scripts of scripted models and the prices of the others."""
         faults: dict[str, Sequence[FieldFault]] = {}
-        providers = {use.node_id: self._backends.name_of(use.agent).provider for use in uses}
-        if any(provider != MOCK for provider in providers.values()):
-            from binex.adapters.llm.prices import load_table
-
-            await asyncio.to_thread(load_table)
+        has_prices = False
         for use in uses:
-            backend = self._backends.backend_for(providers[use.node_id])
+            backend = self._backends.backend_for(self._backends.name_of(use.agent).provider)
+            if isinstance(backend, NeedsLibrary):
+                has_prices = True
+                if fault := missing_library(use.agent, *backend.libraries):
+                    faults[use.node_id] = [fault]
             if isinstance(backend, ReadsFiles):
                 folder = None if use.folder is None else str(use.folder)
                 found = await asyncio.to_thread(backend.prepare, use.config, folder)
                 if found:
                     faults[use.node_id] = found
+        if has_prices and not faults:
+            from binex.adapters.llm.prices import load_table
+
+            await asyncio.to_thread(load_table)
         return faults
 
     async def health(self, agent: str) -> AgentHealth:

@@ -28,7 +28,7 @@ from binex.adapters.llm.providers import PROVIDERS, Endpoint, Family, endpoint_o
 from binex.adapters.llm.reply import Reply, watching
 from binex.adapters.llm.settings_tables import refuse_faulty, settings_faults
 from binex.adapters.llm.wire_settings import ollama_options, ollama_think
-from binex.errors import AgentError, FieldFault
+from binex.errors import INSTALL_AGENTS, AgentError, FieldFault
 
 if TYPE_CHECKING:
     import httpx
@@ -42,6 +42,7 @@ class OllamaBackend:
     """A :class:`~binex.adapters.llm.port.ModelBackend`. Holds nothing of a node between two requests."""
 
     providers: ClassVar[tuple[str, ...]] = tuple(n for n, one in PROVIDERS.items() if one.family is Family.OLLAMA)
+    libraries: tuple[str, ...] = ("ollama", "genai_prices")
 
     def faults(self, provider: str, model: str, settings: Mapping[str, JsonValue]) -> list[FieldFault]:  # noqa: ARG002 - every model takes the same
         """What is wrong with a node's settings."""
@@ -182,7 +183,7 @@ def _client(clients: LoopClients, endpoint: Endpoint) -> "AsyncClient":
         from ollama import AsyncClient
     except ImportError as error:
         message = f"ollama needs a library that is not installed: {error}"
-        raise AgentError(message, fix="pip install 'binex[agents]'", is_retryable=False) from error
+        raise AgentError(message, fix=INSTALL_AGENTS, is_retryable=False) from error
 
     def make() -> AsyncClient:
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)

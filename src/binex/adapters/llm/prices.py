@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from binex.errors import AgentError
+from binex.errors import INSTALL_AGENTS, AgentError
 from binex.models.call import Usage
 from binex.models.settings import OwnPrices, Rates
 from binex.models.task import now
@@ -173,7 +173,7 @@ def _providers() -> "list[Provider]":
     except ImportError as error:
         raise AgentError(
             "the library with the prices of models, 'genai-prices', is not installed",
-            fix="pip install 'binex[agents]'",
+            fix=INSTALL_AGENTS,
             is_retryable=False,
         ) from error
     return providers

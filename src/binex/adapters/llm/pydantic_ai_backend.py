@@ -15,7 +15,7 @@ from binex.adapters.llm.port import Connection, ModelEvent, ModelRequest
 from binex.adapters.llm.providers import PROVIDERS, Endpoint, Family, endpoint_of
 from binex.adapters.llm.reply import Reply, watching
 from binex.adapters.llm.settings_tables import refuse_faulty, settings_faults
-from binex.errors import AgentError, FieldFault
+from binex.errors import INSTALL_AGENTS, AgentError, FieldFault
 
 _MODULES: Final = {
     Family.OPENAI: "binex.adapters.llm.families.openai_chat",
@@ -50,6 +50,7 @@ class PydanticAiBackend:
     """A :class:`~binex.adapters.llm.port.ModelBackend`. Holds nothing of a node between two requests."""
 
     providers: ClassVar[tuple[str, ...]] = tuple(name for name, one in PROVIDERS.items() if one.family in _MODULES)
+    libraries: tuple[str, ...] = ("pydantic_ai", "genai_prices")
 
     def faults(self, provider: str, model: str, settings: Mapping[str, JsonValue]) -> list[FieldFault]:  # noqa: ARG002 - what a model takes is for its provider to say
         """What is wrong with a node's settings, by the table of the provider's protocol."""
@@ -111,5 +112,5 @@ async def _family(endpoint: Endpoint) -> _FamilyModule:
         module = await asyncio.to_thread(import_module, _MODULES[endpoint.family])
     except ImportError as error:
         message = f"{endpoint.provider} needs a library that is not installed: {error}"
-        raise AgentError(message, fix="pip install 'binex[agents]'", is_retryable=False) from error
+        raise AgentError(message, fix=INSTALL_AGENTS, is_retryable=False) from error
     return _loaded.setdefault(endpoint.family, cast(_FamilyModule, module))

@@ -3,7 +3,7 @@
 from binex.adapters.tools.answer import shorten
 from binex.adapters.tools.mcp_http import Refusal, place_of
 from binex.adapters.tools.mcp_process import McpProcess
-from binex.errors import AgentError, AuthenticationError, BadReplyError, RemoteError
+from binex.errors import INSTALL_AGENTS, AgentError, AuthenticationError, BadReplyError, RemoteError
 from binex.models.workflow import McpServer
 
 
@@ -28,7 +28,7 @@ class McpFailures:
             return error
         if isinstance(error, ImportError):
             what = f"tools of MCP servers need a library that is not installed: {error.name or error}"
-            return AgentError(what, fix="pip install 'binex[agents]'", is_retryable=False)
+            return AgentError(what, fix=INSTALL_AGENTS, is_retryable=False)
         said = shorten(str(error), 300) or type(error).__name__
         if process is not None and process.exit_code is not None:
             failure = self.died(process, "before it answered initialize")

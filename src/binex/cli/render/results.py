@@ -41,7 +41,8 @@ def ending(summary: RunSummary, look: Look, directory: Path | None) -> str:
     lines += waiting_lines(summary, look, directory)
     if run.status is not RunStatus.COMPLETED:
         steps = [(f"debug {run.id}", "shows everything about it")]
-        steps += [(step.command, step.purpose) for step in next_steps(run)]
+        # How to answer stands with each question already.
+        steps += [(s.command, s.purpose) for s in next_steps(run) if not s.command.startswith("answer ")]
         lines += commands(steps, look, directory)
     return "\n".join(lines)
 
