@@ -13,6 +13,13 @@ from tests.cli.conftest import Shell
 HEAVY = {"pydantic", "rich", "asyncio", "yaml", "sqlite3", "fastapi", "httpx", "click", "typing", "inspect"}
 
 
+OF_AGENTS = {
+    "a2a", "aiohttp", "anthropic", "genai_prices", "google.genai", "httpx", "httpx2", "jsonschema_rs", "mcp", "ollama",
+    "openai", "pydantic_ai", "requests", "urllib3",
+}  # fmt: skip
+"""What only models, remote agents and tools need."""
+
+
 def modules_after(code: str) -> set[str]:
     """What is loaded once *code* has run."""
     listing = "import sys; print('LOADED', *sys.modules)"
@@ -32,6 +39,18 @@ def test_help_loads_no_command_and_none_of_what_commands_need() -> None:
 
 def test_the_version_needs_not_even_the_command_line_library() -> None:
     assert not modules_after("from binex.cli.main import main; main(['--version'])") & HEAVY
+
+
+@pytest.mark.parametrize("code", ["import binex", "import binex.runtime.session"])
+def test_importing_the_package_loads_nothing_of_agents(code: str) -> None:
+    assert not modules_after(code) & OF_AGENTS
+
+
+def test_a_run_that_asks_no_model_loads_nothing_of_models_or_remote_agents(shell: Shell) -> None:
+    shell.write("flow.yaml", "nodes: {a: {agent: 'local://echo', inputs: {x: 1}}, b: {agent: 'human://input'}}")
+    loaded = modules_after("from binex.cli.main import main; assert main(['run', '-q', 'flow.yaml', '--no-wait']) == 75")
+    assert not loaded & OF_AGENTS
+    assert not {name for name in loaded if name.startswith(("binex.adapters.llm", "binex.adapters.a2a"))}
 
 
 def test_what_goes_into_a_pipe_loads_no_rich(shell: Shell) -> None:

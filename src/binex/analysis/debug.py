@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from binex.analysis.artifacts import Damage, find_damage
+from binex.analysis.questions import open_questions
 from binex.analysis.state import as_seen
 from binex.analysis.trace import TaskTrace, trace_of
 from binex.errors import DamagedDataError
 from binex.models.base import Model
 from binex.models.names import item_of
+from binex.models.question import Question
 from binex.models.run import Run, RunStatus, TaskFailure
 from binex.models.task import ArtifactInfo, ExecutionRecord, SkipReason, TaskStatus
 from binex.stores.run_store import RunStore
@@ -50,6 +52,8 @@ class RunDebug(Model):
     """What became of it, in one sentence."""
     failures: tuple[TaskFailure, ...] = ()
     """The tasks that failed, the causes before their consequences."""
+    questions: tuple[Question, ...] = ()
+    """What it waits for an answer to."""
     tasks: tuple[TaskDebug, ...] = ()
     """What started or settled, by the time at which it did; items right after their node."""
     unsettled: int = 0
@@ -91,6 +95,7 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
         run=run,
         verdict=_verdict(run, failures, timeline.unsettled, bool(damage)),
         failures=failures,
+        questions=tuple(await open_questions(store, run.id)),
         tasks=tuple(_tasks(timeline.tasks, records, infos)),
         unsettled=timeline.unsettled,
         damage=tuple(damage),

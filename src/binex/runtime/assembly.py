@@ -86,11 +86,13 @@ def plan_run(
 async def read_past(store: RunStore, run_id: str) -> Past:
     """What earlier sessions of a run have spent, and what people have said in it; also of one that was killed."""
     by_node: dict[str, Spend] = {}
+    attempts: dict[str, int] = {}
     for call in await store.list_calls(run_id):
+        attempts[call.task] = max(attempts.get(call.task, 0), call.attempt)
         node_id = node_of(call.task)
         by_node[node_id] = by_node.get(node_id, Spend()).plus(call.spend)
     questions: Sequence[Question] = await store.list_questions(run_id)
     total = Spend()
     for spent in by_node.values():
         total = total.plus(spent)
-    return Past(total, by_node, tuple(questions))
+    return Past(total, by_node, tuple(questions), attempts)

@@ -25,6 +25,8 @@ class Past:
     spent: Spend = _NOTHING
     spent_by_node: Mapping[str, Spend] = field(default_factory=dict)
     questions: Sequence[Question] = ()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """The last attempt at each task that has called anybody; one that a crash ended has calls and no record."""
 
 
 class RunLedger:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -254,7 +255,8 @@ class Session:
                 }
             )
             await self.store.save_run(after)
-            context = RunContext(after.id, source.folder, variables, environment, known.attempts)
+            attempts = Counter(known.attempts) | Counter(past.attempts)  # the larger number of each
+            context = RunContext(after.id, source.folder, variables, environment, attempts)
             bookmarks = await self.store.list_bookmarks(after.id)
             redactor = self._redactor(environment)
             parts = RunParts(after, bound, context, redactor, nullcontext(lease), past, bookmarks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from binex.analysis.debug import RunDebug, TaskDebug
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
+from binex.cli.render.question import question_list
 from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
 from binex.cli.render.steps import commands
@@ -14,6 +15,9 @@ from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
 from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus
 
+_BODY_SHOWN = 400
+"""So much of what a remote agent said stands beside its error; `binex calls show` has all of it."""
+
 
 def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     """The whole of it as text."""
@@ -21,6 +25,7 @@ def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     failed = [task for task in found.tasks if _went_wrong(task)]
     for title, lines in (
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
+        ("Waits for", question_list(found.questions, look, directory)),
         ("What went wrong", [line for task in failed for line in _failure(task, look)]),
         ("Tasks", list(_tasks(found, look))),
         ("Inputs", list(_variables(found, look))),
@@ -68,6 +73,9 @@ def _error(error: ErrorInfo, look: Look) -> Iterator[str]:
     else:
         for line in escape(f"{error.type}: {error.message}", is_block=True).splitlines():
             yield f"      {look.paint(line, 'bad')}"
+    if error.body:
+        said = clip(escape(error.body), _BODY_SHOWN, ellipsis=look.glyph("…", "~"))
+        yield f"      {escape(error.host or 'it')} said: {look.paint(said, 'faint')}"
     if error.fix:
         yield f"      {look.paint('fix:', 'strong')} {escape(error.fix)}"
 
