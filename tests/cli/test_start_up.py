@@ -48,7 +48,9 @@ def test_importing_the_package_loads_nothing_of_agents(code: str) -> None:
 
 def test_a_run_that_asks_no_model_loads_nothing_of_models_or_remote_agents(shell: Shell) -> None:
     shell.write("flow.yaml", "nodes: {a: {agent: 'local://echo', inputs: {x: 1}}, b: {agent: 'human://input'}}")
-    loaded = modules_after("from binex.cli.main import main; assert main(['run', '-q', 'flow.yaml', '--no-wait']) == 75")
+    loaded = modules_after(
+        "from binex.cli.main import main; assert main(['run', '-q', 'flow.yaml', '--no-wait']) == 75"
+    )
     assert not loaded & OF_AGENTS
     assert not {name for name in loaded if name.startswith(("binex.adapters.llm", "binex.adapters.a2a"))}
 
