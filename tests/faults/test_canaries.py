@@ -164,3 +164,43 @@ def look_at_everything(project: Project, run: str) -> Iterator[Finished]:
         yield project.binex("artifacts", "show", run, task, "--json")
     yield project.binex("cost", run, "--json")
     yield project.binex("answer", "--json")
+
+
+def test_a_key_that_only_the_environment_holds_is_cut_out_of_what_the_provider_says(
+    tmp_path: Path, refusing: ModelServer
+) -> None:
+    flow = "nodes: {ask: {agent: llm://openai/gpt-4o-mini, inputs: {q: hi}, config: {api_base: URL}}}"
+    (tmp_path / "flow.yaml").write_text(flow.replace("URL", f"'{refusing.url()}'"))
+    project = Project(tmp_path)
+    done = project.run(env={"OPENAI_API_KEY": SECRETS["CANARY_KEY"]})
+    assert done.code == 1, done
+    assert refusing.requests[0].headers["authorization"] == f"Bearer {SECRETS['CANARY_KEY']}"
+    shown = project.binex("debug")
+    assert "401" in shown.out
+    for text in (done.err, shown.out):
+        check_clean("what is printed", text.encode())
+    for file in sorted(project.store.rglob("*")):
+        if file.is_file():
+            check_clean(file.name, file.read_bytes())
+
+
+def test_what_a_project_s_own_patterns_match_is_cut_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "binex.toml").write_text('[redaction]\npatterns = ["CUST-[0-9]{6}"]\n')
+    flow = """
+nodes:
+  ask:
+    agent: llm://mock/clerk
+    inputs: {question: Who is CUST-123456?}
+    config: {answers: [{chunks: ["It is CUST-", "12", "3456."]}]}
+  keep: {agent: local://echo, inputs: {said: "${ask.output}"}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow)
+    project = Project(tmp_path)
+    done = project.run("--stream")
+    assert done.code == 0, done
+    assert done.out.strip() == "It is [redacted]."
+    calls = project.binex("calls", "show", "ask", "--json")
+    assert "[redacted]" in calls.out
+    assert "CUST-123456" not in done.err + calls.out
+    kept = b"".join(file.read_bytes() for file in (project.store / "artifacts").rglob("*.json"))
+    assert b"CUST-123456" not in kept

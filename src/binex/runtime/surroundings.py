@@ -63,7 +63,7 @@ class RunSurroundings:
             desk=self._desks.for_task(task),
             ledger=self._ledgers.for_task(task),
             stream=stream.feed,
-            hide=self._redactor.add,
+            hide=self._hide,
             bookmarks=self._bookmarks.get(task.path, {}),
             keep=partial(self._keep, task),
         )
@@ -77,6 +77,9 @@ class RunSurroundings:
         if stream is not None:
             stream.end()
         return Ended(recorder.spend, progress)
+
+    def _hide(self, secret: str) -> None:
+        self._redactor.add([secret])
 
     def _show(self, task: TaskNode, text: str) -> None:
         self._log.tell(Streamed(run_id=task.run_id, task=task.path, attempt=task.attempt, text=text))

@@ -9,7 +9,10 @@ _LONGEST_HELD: Final = 4096
 
 
 class StreamRedactor:
-    """Holds back the end of a text as long as it may be the beginning of a known value, or of what looks like a key."""
+    """Holds back the end of a text as long as it may be the beginning of a known value, or of what looks like a key.
+
+    Where a project has patterns of its own, whole lines: nobody can tell what else such a pattern may begin with.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -29,7 +32,7 @@ class StreamRedactor:
 
     def _safe_end(self, text: str) -> int:
         """Up to where *text* can be judged without what comes next."""
-        cut = min(self._before_value(text), self._before_key(text))
+        cut = min(self._before_value(text), self._before_key(text), self._before_pattern(text))
         while True:  # a value that begins before the cut and ends behind it must stay whole
             earlier = min((at for form in self._redactor.forms if (at := _across(text, form, cut)) >= 0), default=cut)
             if earlier == cut:
@@ -49,6 +52,10 @@ class StreamRedactor:
                 return at - len(start)
         found = [place for start in starts if (place := text.find(start, at)) >= 0]
         return min([*found, *(_begun(text, start) for start in starts)], default=len(text))
+
+    def _before_pattern(self, text: str) -> int:
+        at = text.rfind("\n") + 1
+        return at if self._redactor.has_patterns and len(text) - at < _LONGEST_HELD else len(text)
 
 
 def _begun(text: str, whole: str) -> int:
