@@ -11,6 +11,7 @@ from binex.adapters.human import HumanAdapter
 from binex.adapters.human_answer import MAX_ANSWER_BYTES, check_answer, read_answer
 from binex.errors import AgentError, FieldFault, InputError, UnansweredError
 from binex.models.health import HealthStatus
+from binex.models.call import CallKind
 from binex.models.question import OnTimeout, QuestionKind
 from binex.models.task import TaskNode
 from tests.attempts import FakeSurroundings
@@ -97,20 +98,29 @@ async def test_an_approval_has_feedback_that_nobody_declared() -> None:
 
 async def test_several_outputs_are_filled_from_one_object() -> None:
     around = FakeSurroundings(answers=[{"title": "T", "body": ["x"]}])
-    made = await outcome(around, task("human://output", outputs=("title", "body")))
+    made = await outcome(around, task("human://input", outputs=("title", "body")))
     assert made == {"title": "T", "body": ["x"]}
     assert around.asked[0].choices == ("title", "body")
 
 
-async def test_one_output_may_be_any_json() -> None:
+async def test_with_a_schema_the_one_output_is_json() -> None:
     around = FakeSurroundings(answers=[{"any": [1, None]}])
-    assert await outcome(around, task("human://output")) == {"output": {"any": [1, None]}}
+    asked = task("human://input", output_schema={"type": "object"})
+    assert await outcome(around, asked) == {"output": {"any": [1, None]}}
+
+
+async def test_what_is_only_shown_asks_nobody_and_is_handed_on() -> None:
+    around = FakeSurroundings()
+    assert await outcome(around, task("human://output", inputs={"report": [1, 2]})) == {"output": [1, 2]}
+    assert around.asked == []
+    (call,) = around.calls
+    assert (call.kind, call.target, around.request_of(call)) == (CallKind.HUMAN, "human://output", b'{"report":[1,2]}')
 
 
 async def test_what_does_not_fit_the_schema_is_asked_for_again_with_the_reason() -> None:
     around = FakeSurroundings(answers=[{"n": "many"}, [], {"n": 3}])
     schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
-    asked = task("human://output", output_schema=schema, config={"text": "How many?"})
+    asked = task("human://input", output_schema=schema, config={"text": "How many?"})
     assert await outcome(around, asked) == {"output": {"n": 3}}
     assert [ask.key for ask in around.asked] == ["question", "question-2", "question-3"]
     assert around.asked[2].text.startswith("How many?\nThe answer before does not fit: ")
@@ -211,8 +221,8 @@ def test_feedback_goes_with_a_rejection_only() -> None:
         ("human://choose", {"choices": "${plan.cities}", "default": "Rome"}),
         ("human://choose", {"choices": ["${plan.first}", "other"]}),
         ("human://input", {"text": "Hello ${user.name}", "default": "${user.name}"}),
-        ("human://output", {"outputs": ("a", "b"), "default": {"a": 1, "b": 2}}),
-        ("human://output", {"has_instructions": True}),
+        ("human://input", {"outputs": ("a", "b"), "default": {"a": 1, "b": 2}}),
+        ("human://output", {}),
     ],
 )
 def test_what_is_right_has_no_faults(agent: str, options: dict[str, Any]) -> None:
@@ -238,7 +248,8 @@ def test_what_is_right_has_no_faults(agent: str, options: dict[str, Any]) -> Non
         ("human://choose", {"choices": ["a", "a"]}, ("config", "choices"), "twice"),
         ("human://choose", {"choices": ["a", "b"], "default": "c"}, ("config", "default"), "not one of the choices"),
         ("human://approve", {"default": "perhaps"}, ("config", "default"), "not one of the choices"),
-        ("human://output", {"outputs": ("a", "b"), "default": {"a": 1}}, ("config", "default"), "exactly the outputs"),
+        ("human://input", {"outputs": ("a", "b"), "default": {"a": 1}}, ("config", "default"), "exactly the outputs"),
+        ("human://output", {"text": "?"}, ("config", "text"), "asks nothing"),
         ("human://approve", {"outputs": ("feedback",)}, ("outputs",), "one output"),
         ("human://choose", {"choices": ["a"], "outputs": ("a", "b")}, ("outputs",), "one output"),
     ],

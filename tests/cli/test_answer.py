@@ -22,7 +22,7 @@ name: all
 nodes:
   pick: {agent: human://choose, config: {text: Where to?, choices: [Rome, Oslo]}}
   words: {agent: human://input, config: {text: What to say?}}
-  page: {agent: human://output, outputs: [title, body], config: {text: Write the page}}
+  page: {agent: human://input, outputs: [title, body], config: {text: Write the page}}
   end: {agent: local://echo, inputs: {where: "${pick}", words: "${words}", title: "${page.title}"}}
 """
 

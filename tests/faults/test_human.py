@@ -108,7 +108,9 @@ def test_what_waits_is_recorded_as_waiting_and_not_as_done(gate: Project) -> Non
 
 def test_the_default_is_taken_when_nobody_answers(make: Callable[[str], Project]) -> None:
     config = "{default: [1], on_timeout: default}"
-    project = make(f"nodes: {{end: {{agent: 'human://output', deadline_ms: 300, config: {config}}}}}")
+    project = make(
+        f"nodes: {{end: {{agent: 'human://input', output_schema: {{}}, deadline_ms: 300, config: {config}}}}}"
+    )
     assert end_of(project.run()) == [1]
 
 
@@ -282,7 +284,7 @@ def test_choices_texts_and_json_are_typed_one_after_the_other(make: Callable[[st
         nodes:
           pick: {agent: human://choose, config: {text: Where to?, choices: [Rome, Oslo]}}
           words: {agent: human://input, config: {text: What to say?}}
-          page: {agent: human://output, outputs: [title, body], config: {text: The page?}}
+          page: {agent: human://input, outputs: [title, body], config: {text: The page?}}
           end: {agent: local://echo, inputs: {where: "${pick}", words: "${words}", body: "${page.body}"}}
     """)
     with on_a_terminal(project, "run", project.file) as terminal:

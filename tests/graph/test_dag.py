@@ -47,7 +47,7 @@ def test_a_reference_anywhere_in_a_node_is_a_dependency() -> None:
     )
     assert nodes.nodes["all"].depends_on == ("order", "when", "list", "inputs", "config", "prompt")
     assert nodes.dependents["when"] == ("all",)
-    assert nodes.sinks == ("all",)
+    assert nodes.shown == ("all",)
 
 
 def test_the_nodes_stand_in_the_order_of_the_file() -> None:

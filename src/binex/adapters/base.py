@@ -44,6 +44,8 @@ class NodeUse:
     is_isolated: bool = False
     are_inputs_implied: bool = False
     """Whether the node declares no inputs: the agent may then take fewer than it is given."""
+    has_schema: bool = False
+    """Whether its output must fit a schema."""
     has_instructions: bool = False
     """Whether there is a system prompt, or a conversation in full."""
 

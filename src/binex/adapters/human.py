@@ -1,4 +1,4 @@
-"""The adapter for people: ``human://input``, ``human://approve``, ``human://choose``, ``human://output``."""
+"""The adapter for people: ``human://input``, ``human://approve``, ``human://choose`` ask, ``human://output`` shows."""
 
 from typing import Final
 
@@ -6,16 +6,19 @@ from pydantic import JsonValue
 
 from binex.adapters.attempt import current_attempt
 from binex.adapters.base import NodeUse
+from binex.adapters.echo import echo
 from binex.adapters.human_answer import check_answer
-from binex.adapters.human_question import FEEDBACK, answer_output, ask_again, faults_of, kind_of, question_of
+from binex.adapters.human_question import FEEDBACK, SHOWS, answer_output, ask_again, faults_of, kind_of, question_of
 from binex.errors import AgentError, FieldFault, InputError
+from binex.models.call import CallKind
 from binex.models.health import AgentHealth, HealthStatus
+from binex.models.json_value import encode_json
 from binex.models.question import QuestionKind
 from binex.models.task import Artifact, TaskNode, now
 
 
 class HumanAdapter:
-    """Puts a task before a person: shows its inputs, and makes its outputs of the answer.
+    """Puts a task before a person: shows its inputs, and makes its outputs of the answer, if it asks for one.
 
     The deadline of a task is how long there is to answer. It goes on while no process runs, so the desk keeps
     to it, and no attempt is ended by it.
@@ -24,12 +27,14 @@ class HumanAdapter:
     keeps_deadlines: Final = True
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:  # noqa: ARG002 - what is shown are the inputs
-        """Ask, and wait for the answer.
+        """Ask, and wait for the answer; or only show what there is to be seen.
 
         Raises:
             UnansweredError: nobody answered in time.
             AgentError: the task makes no question, or what is kept as its answer is none.
         """
+        if task.agent == SHOWS:
+            return _show(task)
         ask = first = question_of(task)
         while True:
             answer = await current_attempt().desk.ask(ask)
@@ -56,10 +61,20 @@ class HumanAdapter:
         """People are there when they answer; what can be said is whether there is such a question."""
         status, detail = HealthStatus.OK, "asks a person"
         try:
-            kind_of(agent)
+            if agent == SHOWS:
+                detail = "shows its inputs to a person"
+            else:
+                kind_of(agent)
         except InputError as error:
             status, detail = HealthStatus.UNREACHABLE, error.message
         return AgentHealth(agent=agent, status=status, detail=detail, checked_at=now())
+
+
+def _show(task: TaskNode) -> list[Artifact]:
+    """The inputs, which a run shows in the end, as outputs; nobody is waited for."""
+    shown = encode_json(task.inputs)
+    with current_attempt().recorder.begin(CallKind.HUMAN, task.agent, shown, media_type="application/json"):
+        return echo(task)
 
 
 def _find_misses(task: TaskNode, value: JsonValue) -> list[str]:

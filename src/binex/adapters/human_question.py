@@ -22,21 +22,25 @@ _TEXTS: Final[Mapping[QuestionKind, str]] = {
     QuestionKind.CHOOSE: "Which one?",
     QuestionKind.OUTPUT: "What is the result?",
 }
-_KINDS: Final = tuple(kind.value for kind in _TEXTS)
+SHOWS: Final = "human://output"
+"""No question: it shows its inputs to whoever looks at the run."""
+_ASKED: Final = (QuestionKind.INPUT, QuestionKind.APPROVE, QuestionKind.CHOOSE)
+_NAMES: Final = (*(kind.value for kind in _ASKED), "output")
 _MISSES_SHOWN: Final = 5
 _KEYS: Final = ("text", "prompt", "choices", "default", "on_timeout")
 
 
-def kind_of(agent: str) -> QuestionKind:
-    """What sort of question an agent's URI means.
+def kind_of(agent: str, outputs: Sequence[str] = (), *, has_schema: bool = False) -> QuestionKind:
+    """What sort of question an agent's URI means; an input of several outputs, or with a schema, is JSON.
 
     Raises:
         InputError: there is no such question.
     """
     name = agent.removeprefix(SCHEME)
-    if name not in _KINDS:
-        raise InputError(f"'{agent:.80}' is no question to a person", fix=suggest(name, _KINDS, "questions"))
-    return QuestionKind(name)
+    if name not in _ASKED:
+        raise InputError(f"'{agent:.80}' is no question to a person", fix=suggest(name, _NAMES, "questions"))
+    kind = QuestionKind(name)
+    return QuestionKind.OUTPUT if kind is QuestionKind.INPUT and (len(outputs) > 1 or has_schema) else kind
 
 
 def answer_output(kind: QuestionKind, outputs: Sequence[str]) -> list[str]:
@@ -50,7 +54,7 @@ def question_of(task: TaskNode) -> Ask:
     Raises:
         AgentError: its settings, now that their references are filled in, make no question.
     """
-    kind = kind_of(task.agent)
+    kind = kind_of(task.agent, task.outputs, has_schema=task.output_schema is not None)
     faults = _faults_of_config(kind, task.config, task.outputs)
     if faults:
         place = ".".join(str(part) for part in faults[0].path)
@@ -77,8 +81,11 @@ def ask_again(first: Ask, last: Ask, misses: Sequence[str]) -> Ask:
 
 def faults_of(use: NodeUse) -> list[FieldFault]:
     """What is wrong with the use of a person as an agent; what a reference stands for is seen later."""
+    if use.agent == SHOWS:
+        message = f"{SHOWS} asks nothing, and takes no settings"
+        return [FieldFault(("config", key), message, "remove it", at_key=True) for key in use.config]
     try:
-        kind = kind_of(use.agent)
+        kind = kind_of(use.agent, use.outputs, has_schema=use.has_schema)
     except InputError as error:
         return [FieldFault(("agent",), error.message, error.fix)]
     faults = _faults_of_config(kind, use.config, use.outputs)

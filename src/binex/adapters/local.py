@@ -5,9 +5,8 @@ from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from binex.adapters.base import NodeUse
+from binex.adapters.echo import echo
 from binex.adapters.local_call import Handler, artifacts_of, load
 from binex.adapters.local_failure import contained
 from binex.adapters.local_finding import ECHO, SCHEME, LocalName
@@ -51,7 +50,7 @@ class LocalAdapter:
             BadOutputError: what it returned cannot be kept.
         """
         if task.agent == _ECHO:
-            return _echo(task)
+            return echo(task)
         if task.isolation is Isolation.PROCESS:
             return await self._processes.run(task, self._absolute(task.folder), input_artifacts)
         handler = self._handlers.get((task.folder, task.agent)) or await self._load_now(task)
@@ -163,19 +162,3 @@ def _environment_faults(use: NodeUse) -> list[FieldFault]:
     if names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         return []
     return [FieldFault(("config", "env"), "'env' must be a list of names of environment variables", fix="env: [NAME]")]
-
-
-def _echo(task: TaskNode) -> list[Artifact]:
-    """The inputs as outputs.
-
-    One input is its value, several are a dict. One output gets that as it is; several get the parts of a dict
-    that has exactly their names, and else each the whole.
-    """
-    inputs = task.inputs
-    value: JsonValue = next(iter(inputs.values())) if len(inputs) == 1 else inputs
-    if len(task.outputs) == 1:
-        return [Artifact.of(task, task.outputs[0], value)]
-    for parts in (inputs, value):
-        if isinstance(parts, dict) and parts.keys() == set(task.outputs):
-            return [Artifact.of(task, output, parts[output]) for output in task.outputs]
-    return [Artifact.of(task, output, value) for output in task.outputs]

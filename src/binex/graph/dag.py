@@ -19,6 +19,7 @@ Path = tuple[str | int, ...]
 MAX_FAULTS: Final = 100
 """Binding stops after so many faults: each looks for the nearest name, and nobody reads more."""
 MCP_SCHEME: Final = "mcp://"
+_SHOWS: Final = "human://output"
 _IMPLIED_OUTPUTS: Final = {"human://approve": ("feedback",)}
 """What an agent makes besides the outputs that its node declares."""
 _MAX_CYCLES: Final = 10
@@ -89,9 +90,13 @@ class DAG:
         return cls(nodes, {node_id: tuple(ids) for node_id, ids in dependents.items()})
 
     @property
-    def sinks(self) -> tuple[str, ...]:
-        """The nodes that no other node depends on."""
-        return tuple(node_id for node_id, dependents in self.dependents.items() if not dependents)
+    def shown(self) -> tuple[str, ...]:
+        """The nodes whose outputs are a run's results: those that no other depends on, and those made to be shown."""
+        return tuple(
+            node_id
+            for node_id, dependents in self.dependents.items()
+            if not dependents or self.nodes[node_id].spec.agent == _SHOWS
+        )
 
     def input_names(self, node_id: str) -> tuple[str, ...]:
         """The names of what a node's agent gets: its inputs, or else its item and its dependencies' outputs."""

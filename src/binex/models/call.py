@@ -1,7 +1,9 @@
 """One exchange of an attempt with the outside, as it is kept: what was asked, what came back, what it cost."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from binex.models.base import AnyText, Model
@@ -147,3 +149,17 @@ class Call(Model):
             cached_tokens=usage.cached_tokens or 0,
             reasoning_tokens=usage.reasoning_tokens or 0,
         )
+
+
+def call_of(values: Mapping[str, object]) -> Call:
+    """A call of *values* that need no check, each of its field's type, and each text such that it can be written.
+
+    It takes a third of the time, which matters: a call is made for each request of an agent.
+    """
+    return _any_call().model_copy(update=values)
+
+
+@cache
+def _any_call() -> Call:
+    began = datetime.fromtimestamp(0, UTC)
+    return Call(run_id="", task="", attempt=1, number=1, kind=CallKind.HTTP, target="", started_at=began)

@@ -18,7 +18,7 @@ class QuestionKind(StrEnum):
     CHOOSE = "choose"
     """One of the choices."""
     OUTPUT = "output"
-    """The outputs of the task, as JSON, made by a person."""
+    """The outputs of the task, as JSON, made by a person: an input of several outputs, or with a schema."""
     BUDGET = "budget"
     """What to do about a budget that is used up."""
     AGENT = "agent"

@@ -307,7 +307,7 @@ class Session:
 
     async def _with_outputs(self, summary: RunSummary, dag: DAG) -> RunSummary:
         outputs: dict[str, dict[str, JsonValue]] = {}
-        for node_id in dag.sinks:
+        for node_id in dag.shown:
             for output in dag.nodes[node_id].spec.outputs:
                 artifact = await self.store.get(artifact_id(summary.run_id, node_id, output))
                 if artifact is not None:
