@@ -75,9 +75,9 @@ async def _read_body(project: Project, body: Body) -> bytes:
         return await session.store.read_body(body)
 
 
-def project_of(folder: Path, nodes: dict[str, dict[str, Any]], code: str = "") -> Project:
-    """A project with a workflow of *nodes* and, where there is any, *code* for its functions."""
+def project_of(folder: Path, nodes: dict[str, dict[str, Any]], code: str = "", **more: Any) -> Project:
+    """A project with a workflow of *nodes* and *more* fields, and *code* for its functions."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "steps.py").write_text(code)
-    (folder / "flow.yaml").write_text(json.dumps({"name": "faults", "nodes": nodes}, indent=1))
+    (folder / "flow.yaml").write_text(json.dumps({"name": "faults", "nodes": nodes, **more}, indent=1))
     return Project(folder)

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cache
 from typing import cast
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -22,6 +23,7 @@ from binex.adapters.llm.port import (
     ToolCallMade,
 )
 from binex.adapters.llm.pricing import estimate, price, sensible
+from binex.adapters.llm.providers import PROVIDERS
 from binex.errors import AgentError, AuthenticationError, BadReplyError, RemoteError
 from binex.models.call import CallKind
 from binex.models.settings import Rates
@@ -35,6 +37,8 @@ _SHOWN = 200
 class Reply:
     """What a model answered."""
 
+    host: str
+    """Who answered, as errors name it."""
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     finished: Finished | None = None
@@ -80,7 +84,7 @@ class Exchange:
         attempt = current_attempt()
         target = f"{request.provider}/{request.model}"
         body = request.model_dump_json(exclude_defaults=True).encode()
-        reply = Reply()
+        reply = Reply(_host_of(request.provider, connection))
         voice.begin()
         recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
         if recorded is not None:
@@ -116,7 +120,7 @@ class Exchange:
     ) -> None:
         """Take in what comes in."""
         texts: list[str] = []
-        who = request.provider
+        who = reply.host
         taping.respond(media_type=EVENTS)
         async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
             async for event in events:
@@ -174,7 +178,7 @@ def _error_of(recorded: Recorded, request: ModelRequest) -> RemoteError:
 def _checked(reply: Reply, request: ModelRequest) -> Reply:
     """The reply, if it is one that can be worked with."""
     reason = reply.finished.reason if reply.finished else ""
-    who, shown = request.provider, reply.text[:_SHOWN]
+    who, shown = reply.host, reply.text[:_SHOWN]
     if reason == FinishReason.REFUSAL:
         message = f"{who}: {request.model} refused to answer" + (f": {shown}" if shown else "")
         raise RemoteError(message, fix="word the request differently", host=who, body=shown, is_retryable=False)
@@ -186,6 +190,13 @@ def _checked(reply: Reply, request: ModelRequest) -> Reply:
         message = f"bad reply from {who}: {request.model} said nothing (it ended with '{reason:.40}')"
         raise BadReplyError(message, host=who)
     return reply
+
+
+def _host_of(provider: str, connection: Connection) -> str:
+    """Where a provider is; its name where nobody has said."""
+    known = PROVIDERS.get(provider)
+    address = connection.api_base or (known.base_url if known is not None else None)
+    return urlsplit(address or "").netloc.rpartition("@")[2] or provider
 
 
 def _is_free(error: AgentError) -> bool:
