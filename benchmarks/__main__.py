@@ -11,6 +11,7 @@ from benchmarks.cases.graphs import fan_out, layered, naps
 from benchmarks.cases.models import model_calls
 from benchmarks.cases.startup import installation, one_node, validate, version
 from benchmarks.cases.store import store
+from benchmarks.cases.tape import tape
 from benchmarks.cases.texts import texts
 from benchmarks.harness import RESULTS
 from benchmarks.profiles import profile_of
@@ -29,6 +30,7 @@ CASES: dict[str, Case] = {
     "store": store,
     "installation": installation,
     "model-calls": model_calls,
+    "tape": tape,
 }
 ENOUGH = 5
 ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]

@@ -12,7 +12,7 @@ _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nX-Request-Id: 17\r\n{}\r\n\r\n"
 
 
 def _event(number: int) -> bytes:
-    choice = {"index": 0, "delta": {"content": f"{_WORDS[number % len(_WORDS)]} "}, "finish_reason": None}
+    choice = {"index": 0, "delta": {"content": f"{_WORDS[number % len(_WORDS)]}{number} "}, "finish_reason": None}
     said = {"id": "chat-17", "object": "chat.completion.chunk", "created": 17, "model": "small", "choices": [choice]}
     return b"data: %b\n\n" % json.dumps(said).encode()
 

@@ -66,12 +66,7 @@ def test_what_is_no_uri_is_refused_with_an_example(agent: str) -> None:
 def test_an_unknown_scheme_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(InputError, match="no adapter for 'locl://'") as refused:
         Registry().adapter_for("locl://echo")
-    assert refused.value.fix == "did you mean 'local'? schemes: local"
-
-
-def test_a_scheme_that_is_still_to_come_says_so() -> None:
-    with pytest.raises(InputError, match="'llm://' are not supported yet"):
-        Registry().adapter_for("llm://openai/gpt-4o-mini")
+    assert refused.value.fix == "did you mean 'local'? schemes: a2a, human, llm, local"
 
 
 async def test_a_package_can_bring_an_adapter(plugins: Path) -> None:

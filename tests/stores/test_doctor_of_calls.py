@@ -112,7 +112,7 @@ async def test_a_damaged_body_is_found_by_the_call_that_needs_it(
 
 async def test_a_link_whose_beginning_is_gone_is_found(open_store: OpenStore, folder: Path) -> None:
     run = make_run("therun")
-    body = b'{"messages":[' + b",".join(b'{"content":"%s"}' % (b"%d" % number * 300) for number in range(3)) + b"]}"
+    body = b'{"messages":[' + b",".join(b'{"content":"%s"}' % (b"%d" % number * 3000) for number in range(3)) + b"]}"
     async with open_store() as store, store.open_run(run, SOURCE):
         keep_exchange(store, make_call(run.id), body, chains=Chains())
     change(folder, "DELETE FROM links WHERE length(previous) = 0")

@@ -283,3 +283,10 @@ def _seconds(redactor: Redactor, data: bytes) -> float:
     start = time.perf_counter()
     assert redactor.redact_bytes(data) is data
     return time.perf_counter() - start
+
+
+def test_a_text_that_was_clean_is_cut_once_its_value_is_known() -> None:
+    redactor = Redactor(())
+    assert redactor.redact_text("GET /canary-0123456789", shapes=True) == "GET /canary-0123456789"
+    redactor.add(["canary-0123456789"])
+    assert redactor.redact_text("GET /canary-0123456789", shapes=True) == "GET /[redacted]"

@@ -255,6 +255,17 @@ def test_a_long_stream_with_one_secret_in_it_is_cut(tape: Tape) -> None:
     assert len(pieces_of(tape.response, tape.call.chunks)) == 2000
 
 
+def test_a_secret_said_in_pieces_is_cut_also_where_some_events_say_nothing(tape: Tape) -> None:
+    said = ["null", '"canary"'] * 500 + ["null", '"-0123"', "null", '"456789"']
+    taping = tape.recorder("canary-0123456789").begin(CallKind.MODEL, "m")
+    for text in said:
+        taping.chunk(b'data: {"object":"chat.completion.chunk","delta":{"content":%b}}\n\n' % text.encode())
+    taping.end()
+    assert len(pieces_of(tape.response, tape.call.chunks)) == len(said)
+    spoken = b"".join(part[: part.find(b'"')] for part in tape.response.split(b'"content":"')[1:])
+    assert spoken == b"canary" * 499 + b"[redacted]"
+
+
 def test_what_becomes_known_during_an_attempt_is_cut_from_then_on(tape: Tape) -> None:
     redactor = Redactor(())
     recorder = AttemptRecorder("run", "task", 1, sink=tape.take, redactor=redactor)

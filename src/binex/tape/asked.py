@@ -11,7 +11,7 @@ _RPC_ID: Final = re.compile(rb'"id"\s*:\s*(?:"[^"\\]*"|[0-9]+)')
 _CHANCE: Final = re.compile(
     rb'"(?:message_?id|request_?id|idempotency_?key|nonce|progressToken)"\s*:\s*(?:"[^"\\]*"|[0-9]+)', re.IGNORECASE
 )
-_CLUES: Final = (b"essage", b"equest", b"empotency", b"nonce", b"progressToken")
+_CLUES: Final = (b'id"', b'key"', b'nonce"', b'token"')
 _BOUNDARY: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})\r\n")
 
 
@@ -34,6 +34,7 @@ def _without_chance(data: bytes) -> bytes:
     if data.startswith((b"{", b"[")):
         if b'"jsonrpc"' in data:
             data = _RPC_ID.sub(b'"id":0', data, count=1)
-        if any(clue in data for clue in _CLUES):
+        lowered = data.lower()
+        if any(clue in lowered for clue in _CLUES):
             data = _CHANCE.sub(b"", data)
     return data

@@ -9,7 +9,7 @@ part of a body; and one that a provider says in pieces with other words between 
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, TypeVar
@@ -23,11 +23,11 @@ from binex.tape.secret_names import cut_named, cut_parameters, cut_url, is_secre
 _MARK: Final = REDACTED.encode()
 _DROPPED: Final = f'"{NOT_CUT}"'.encode()
 _BINARY: Final = re.compile(r"(?:image|audio|video|font)/|application/(?:octet-stream|zip|pdf|gzip)", re.IGNORECASE)
-_SAID_UNDER: Final = (
-    "content", "text", "delta", "arguments", "partial_json", "thinking", "reasoning", "reasoning_content", "response",
-    "output", "refusal", "summary", "message", "answer", "data", "value",
-)  # fmt: skip
-"""Keys under which the events of a stream say a text piece by piece."""
+_SAYS: Final = re.compile(
+    rb"(content|text|delta|arguments|partial_json|thinking|reasoning|reasoning_content|response|output|refusal|summary"
+    rb'|message|answer|data|value)(?:"?\n|": ?["\n])'
+)
+"""Keys under which the events of a stream say a text piece by piece; `shorten` may have cut at any quote."""
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Cutter:
 
     def cut_text(self, text: str) -> str:
         """A text, as that of an error."""
-        return _closed(lambda: self._redactor.redact_text(cut_url(text, REDACTED), shapes=True), NOT_CUT)
+        return _writable(_closed(lambda: self._redactor.redact_text(cut_url(text, REDACTED), shapes=True), NOT_CUT))
 
     def cut_target(self, target: str) -> str:
         """Whom a call was made to."""
@@ -56,7 +56,7 @@ class Cutter:
 
     def cut_headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
         """Headers; those that a secret goes under keep their names only."""
-        return _closed(lambda: tuple(self._without_secrets(headers)), ())
+        return _closed(lambda: self._without_secrets(headers), ())
 
     def cut_body(self, data: bytes, media_type: str) -> bytes:
         """A body as a whole."""
@@ -67,14 +67,18 @@ class Cutter:
 
         Where more was counted than *data* has, it is only counted afterwards too.
         """
+        if not data:
+            return data, list(sizes)
         shorter = shorten(data)
-        cut = _closed(lambda: self._cut_body(data, media_type, shorter), _DROPPED) if data else data
+        cut = _closed(lambda: self._cut_body(data, media_type, shorter), _DROPPED)
+        is_in_pieces = len(sizes) > 1 and cut is not _DROPPED and not _BINARY.match(media_type)
+        changes = _closed(lambda: self._said(cut, shorter), None) if is_in_pieces else []
+        if cut == data and changes == []:
+            return data, list(sizes)
         ends = [0, *(min(end, len(data)) for end in accumulate(sizes))]
         moved = ends if cut == data else move(ends, data, cut, _MARK)
-        if len(sizes) > 1 and cut is not _DROPPED and not _BINARY.match(media_type):
-            cut, moved = _closed(lambda: _changed(cut, moved, self._said(cut, shorter)), (_DROPPED, [0] * len(moved)))
-        if moved is ends:
-            return cut, list(sizes)
+        if changes != []:
+            cut, moved = _closed(lambda: _changed(cut, moved, changes), (_DROPPED, [0] * len(ends)))
         if ends[-1] == len(data):
             moved[-1] = len(cut)
         uncounted = [size - (end - start) for size, (start, end) in zip(sizes, pairwise(ends), strict=True)]
@@ -90,13 +94,10 @@ class Cutter:
     def _said(self, data: bytes, shorter: bytes) -> list[Change]:
         """What to change in a stream of JSON, so that it says no secret in pieces, each in an event of its own."""
         changes: list[Change] = []
-        for key in _SAID_UNDER:
-            for member in (f'"{key}":"'.encode(), f'"{key}": "'.encode()):
-                if member in shorter:
-                    said = [part[: part.find(b'"')] for part in data.split(member)[1:]]
-                    if len(said) > 1 and self._has_secret(b"".join(said)):
-                        changes += self._changes(list(_texts_under(key).finditer(data)))
-                        break
+        for key in set(_SAYS.findall(shorter)):
+            said = _beginnings_under(key).findall(data)
+            if len(said) > 1 and self._has_secret(b"".join(said)):
+                changes += self._changes(list(_texts_under(key).finditer(data)))
         return sorted(changes)
 
     def _has_secret(self, text: bytes) -> bool:
@@ -114,12 +115,17 @@ class Cutter:
             if after[start:end] != piece["text"]:
                 yield Change(*piece.span("text"), after[start:end])
 
-    def _without_secrets(self, headers: Headers) -> Iterable[tuple[str, str]]:
-        listed = [(name, REDACTED if is_secret_name(name) else value) for name, value in headers]
+    def _without_secrets(self, headers: Headers) -> tuple[tuple[str, str], ...]:
+        listed = tuple([(_writable(name), REDACTED if is_secret_name(name) else value) for name, value in headers])
         values = "\n".join([value for _, value in listed])
         if self.cut_text(values) == values:  # one search for all; few have anything to hide
             return listed
-        return [(name, self.cut_text(value)) for name, value in listed]
+        return tuple([(name, self.cut_text(value)) for name, value in listed])
+
+
+def _writable(text: str) -> str:
+    """*text*, in which lone surrogates, which UTF-8 has no form for, stand as escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _closed(cut: Callable[[], T], dropped: T) -> T:
@@ -131,14 +137,24 @@ def _closed(cut: Callable[[], T], dropped: T) -> T:
 
 
 @cache
-def _texts_under(key: str) -> re.Pattern[bytes]:
-    return re.compile(rb'"%b": ?"(?P<text>[^"\\]*(?:\\.[^"\\]*)*)"' % key.encode(), re.DOTALL)
+def _texts_under(key: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb'"%b": ?"(?P<text>[^"\\]*(?:\\.[^"\\]*)*)"' % key, re.DOTALL)
 
 
-def _changed(data: bytes, places: list[int], changes: Sequence[Change]) -> tuple[bytes, list[int]]:
-    """*data* with the changes, and where *places* are then."""
-    if not changes:
-        return data, places
+@cache
+def _beginnings_under(key: bytes) -> re.Pattern[bytes]:
+    """The same up to the first quote: fast, and enough to see whether there is a secret."""
+    return re.compile(rb'"%b": ?"([^"]*)' % key)
+
+
+def _changed(data: bytes, places: list[int], changes: Sequence[Change] | None) -> tuple[bytes, list[int]]:
+    """*data* with the changes, and where *places* are then.
+
+    Raises:
+        ValueError: it could not be found out which changes there must be.
+    """
+    if changes is None:
+        raise ValueError("no changes")
     pieces: list[bytes] = []
     at = 0
     for change in changes:

@@ -105,4 +105,7 @@ def pieces_to_play(recorded: Recorded) -> list[bytes]:
 
 
 def _value(headers: Headers, wanted: str) -> str:
-    return next((value for name, value in headers if name.lower() == wanted), "")
+    for name, value in headers:
+        if name.lower() == wanted:
+            return value
+    return ""

@@ -14,6 +14,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from pydantic import JsonValue
@@ -28,6 +29,9 @@ REDACTED: Final = "[redacted]"
 
 NOT_CUT: Final = "[redacted: could not be cut]"
 """What stands in the place of a whole field from which a secret could not be cut."""
+
+_COMES_AGAIN: Final = 128
+"""What was made of texts up to this length is remembered: the address of a provider is seen with every call."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -61,9 +65,15 @@ class Redactor:
     ) -> None:
         self._known = _Known(frozenset(value for value in values if len(value) >= SHORTEST))
         self._shapes = tuple(patterns)
-        self._starts = Clues(start.encode() for start in self.starts)
+        self._starts = Clues([start.encode() for start in self.starts], are_short=True)
         self._custom = tuple(map(compile_pattern, custom))
         self._lock = threading.Lock()
+        self._redact_again = lru_cache(256)(self._redact_text)
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether the project has patterns of its own."""
+        return bool(self._custom)
 
     @property
     def has_values(self) -> bool:
@@ -96,11 +106,12 @@ class Redactor:
 
     def redact_text(self, text: str, *, shapes: bool) -> str:
         """*text* without the known values, and with *shapes* without what looks like a key."""
-        return _closed(lambda: self._redact_text(text, shapes=shapes), NOT_CUT)
+        redact = self._redact_again if len(text) <= _COMES_AGAIN else self._redact_text
+        return _closed(lambda: redact(self._known, text, shapes), NOT_CUT)
 
     def redact_json(self, value: JsonValue, *, shapes: bool = False) -> JsonValue:
         """A JSON value without the known values: in texts, in keys, and as a number that is one of them."""
-        return _closed(lambda: self._redact_json(value, shapes=shapes), NOT_CUT)
+        return _closed(lambda: self._redact_json(self._known, value, shapes), NOT_CUT)
 
     def _redact_bytes(self, data: bytes, shapes: bool, shorter: bytes | None) -> bytes:
         known, cut = self._known, data
@@ -115,10 +126,10 @@ class Redactor:
             return cut
         # A value is JSON's own syntax somewhere: a number, a part of an escape, a quote and a comma.
         value: JsonValue = from_json(data, allow_inf_nan=False)
-        return to_json(self._redact_json(value, shapes=shapes))
+        return to_json(self._redact_json(known, value, shapes))
 
-    def _redact_text(self, text: str, *, shapes: bool) -> str:
-        known, data = self._known, encode(text)
+    def _redact_text(self, known: _Known, text: str, shapes: bool) -> str:
+        data = encode(text)
         if known.clues.find_in(data):
             text = known.text.sub(REDACTED, text)
         if self._custom or (shapes and self._starts.find_in(data)):
@@ -133,24 +144,24 @@ class Redactor:
                 text = finder.sub(_cut_secret, text)
         return text
 
-    def _redact_json(self, value: JsonValue, *, shapes: bool) -> JsonValue:
+    def _redact_json(self, known: _Known, value: JsonValue, shapes: bool) -> JsonValue:
         match value:
             case str():
-                return self._redact_text(value, shapes=shapes)
+                return self._redact_text(known, value, shapes)
             case dict():
                 cut: dict[str, JsonValue] = {}
                 for key, item in value.items():
-                    name = self._redact_text(key, shapes=shapes)
+                    name = self._redact_text(known, key, shapes)
                     while name != key and (name in cut or name in value):
                         name += "'"  # two keys that are secrets stay two
-                    cut[name] = self._redact_json(item, shapes=shapes)
+                    cut[name] = self._redact_json(known, item, shapes)
                 return cut
             case list():
-                return [self._redact_json(item, shapes=shapes) for item in value]
+                return [self._redact_json(known, item, shapes) for item in value]
             case bool() | None:
                 return value
             case _:
-                return REDACTED if json.dumps(value) in self._known.forms else value
+                return REDACTED if json.dumps(value) in known.forms else value
 
 
 def find_shapes(text: str) -> list[tuple[str, int]]:

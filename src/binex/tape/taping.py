@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from binex.models.call import BodyPart, Call, CallKind, Chunk, Spend, Usage
+from binex.models.call import BodyPart, Call, CallKind, Chunk, Spend, Usage, call_of
 from binex.models.task import now
 from binex.tape.asked import hash_asked
 from binex.tape.bodies import Chains
@@ -146,9 +147,9 @@ class CallTaping:
     """One call while it happens."""
 
     __slots__ = (
-        "_began", "_chunks", "_error", "_headers", "_is_complete", "_is_over", "_kind", "_lock", "_media_type",
-        "_pieces", "_priced", "_request", "_request_headers", "_request_type", "_room", "_started_at", "_status",
-        "_target", "_token", "_took_ms", "number", "parent", "recorder",
+        "_began", "_came", "_error", "_headers", "_is_complete", "_is_over", "_kind", "_lock", "_media_type",
+        "_pieces", "_priced", "_request", "_request_headers", "_request_type", "_room", "_sizes", "_started_at",
+        "_status", "_target", "_token", "_took_ms", "number", "parent", "recorder",
     )  # fmt: skip
 
     def __init__(self, recorder: AttemptRecorder, number: int, parent: int | None, kind: CallKind, target: str) -> None:
@@ -164,7 +165,8 @@ class CallTaping:
         self._headers: Headers = ()
         self._media_type = ""
         self._pieces: list[bytes] = []
-        self._chunks: list[tuple[float, int]] = []
+        self._came: list[int] = []
+        self._sizes: list[int] = []
         self._room = recorder.body_bytes
         self._priced: tuple[Usage | None, float | None, str] = (None, None, "")
         self._error: str | None = None
@@ -174,7 +176,7 @@ class CallTaping:
         self._lock = threading.Lock()
         self._started_at = recorder.clock()
         self._took_ms = 0.0
-        self._began = time.monotonic()
+        self._began = time.monotonic_ns()
 
     @property
     def is_complete(self) -> bool:
@@ -200,27 +202,27 @@ class CallTaping:
         self._status, self._headers = call.status, call.response_headers
         self._media_type = call.response.media_type if call.response else ""
         self._pieces, self._room = [response], self._room - len(response)
-        self._chunks = [(self._began + chunk.offset_ms / 1000, chunk.size) for chunk in call.chunks]
+        self._came = [self._began + round(chunk.offset_ms * 1e6) for chunk in call.chunks]
+        self._sizes = [chunk.size for chunk in call.chunks]
         self._priced = (call.usage, call.cost_usd, call.priced_by)
         self._error, self._is_complete, self._is_over = call.error, call.is_complete, True
         self._started_at, self._took_ms = call.started_at, call.duration_ms
 
     def chunk(self, data: bytes) -> None:
         """Another piece of a streamed response has come in."""
-        came = time.monotonic()
+        came = time.monotonic_ns()
+        size = len(data)
         with self._lock:
             if self._is_over:
                 return
-            size = len(data)
             if size <= self._room:
                 self._room -= size
                 self._pieces.append(bytes(data))
-                self._chunks.append((came, size))
-            elif self._add(data) or not self._chunks:
-                self._chunks.append((came, size))
-            else:
-                at, before = self._chunks[-1]
-                self._chunks[-1] = (at, before + size)  # beyond what is kept only the size is known
+            elif not self._add(data) and self._sizes:
+                self._sizes[-1] += size  # beyond what is kept only the size is known
+                return
+            self._came.append(came)
+            self._sizes.append(size)
 
     def respond(
         self, body: bytes = b"", *, media_type: str = "", status: int | None = None, headers: Headers = ()
@@ -236,8 +238,9 @@ class CallTaping:
                 self._pieces.clear()
                 self._room = self.recorder.body_bytes
                 self._add(body)
-                if not self._is_complete and not self._chunks:
-                    self._chunks.append((time.monotonic(), len(body)))
+                if not self._is_complete and not self._sizes:
+                    self._came.append(time.monotonic_ns())
+                    self._sizes.append(len(body))
 
     def price(self, usage: Usage | None, cost_usd: float | None, priced_by: str) -> None:
         """What it cost, where that is known."""
@@ -255,35 +258,35 @@ class CallTaping:
         """The call as it is kept, and the parts of its bodies that were not handed over before."""
         target = cutter.cut_target(self._target)
         request = cutter.cut_body(self._request, self._request_type)
-        sizes = [size for _, size in self._chunks]
-        response, sizes = cutter.cut_stream(b"".join(self._pieces), self._media_type, sizes)
+        response, sizes = cutter.cut_stream(b"".join(self._pieces), self._media_type, self._sizes)
         asked, parts = chains.make(request, self._request_type, is_shared=True)
         answered, more = chains.make(response, self._media_type, is_shared=False)
         usage, cost_usd, priced_by = self._priced
-        call = Call(
-            run_id=self.recorder.run_id,
-            task=self.recorder.task,
-            attempt=self.recorder.attempt,
-            number=self.number,
-            parent=self.parent,
-            kind=self._kind,
-            target=target,
-            asked=hash_asked(self._kind, target, request),
-            request=asked,
-            request_headers=cutter.cut_headers(self._request_headers),
-            response=answered,
-            response_headers=cutter.cut_headers(self._headers),
-            status=self._status,
-            is_complete=self._is_complete,
-            started_at=self._started_at,
-            duration_ms=self._took_ms,
-            usage=usage,
-            cost_usd=cost_usd,
-            priced_by=priced_by,
-            error=None if self._error is None else cutter.cut_text(self._error),
+        call = call_of(
+            {
+                "run_id": self.recorder.run_id,
+                "task": self.recorder.task,
+                "attempt": self.recorder.attempt,
+                "number": self.number,
+                "parent": self.parent,
+                "kind": self._kind,
+                "target": target,
+                "asked": hash_asked(self._kind, target, request),
+                "request": asked,
+                "request_headers": cutter.cut_headers(self._request_headers),
+                "response": answered,
+                "response_headers": cutter.cut_headers(self._headers),
+                "status": self._status,
+                "chunks": self._chunks_of(sizes),
+                "is_complete": self._is_complete,
+                "started_at": self._started_at,
+                "duration_ms": self._took_ms,
+                "usage": usage,
+                "cost_usd": cost_usd,
+                "priced_by": priced_by,
+                "error": None if self._error is None else cutter.cut_text(self._error),
+            }
         )
-        if sizes:  # added when the rest was checked: there may be thousands, and they are ours
-            call = call.model_copy(update={"chunks": self._chunks_of(sizes)})
         return call, [*parts, *more]
 
     def __enter__(self) -> Self:
@@ -314,21 +317,24 @@ class CallTaping:
         return room > 0
 
     def _finish(self, error: str | None, *, is_complete: bool) -> None:
-        ended = time.monotonic()
+        ended = time.monotonic_ns()
         with self._lock:
             if self._is_over:
                 return
             self._is_over = True
-            self._took_ms = (ended - self._began) * 1000
+            self._took_ms = (ended - self._began) / 1e6
             self._error = error
             self._is_complete = self._is_complete and is_complete
         self.recorder.keep(self)
 
     def _chunks_of(self, sizes: list[int]) -> tuple[Chunk, ...]:
         began = self._began
-        return tuple(
-            Chunk(round((came - began) * 1000, 3), size) for (came, _), size in zip(self._chunks, sizes, strict=True)
-        )
+        offsets = [(came - began) // 1000 / 1000 for came in self._came]
+        return tuple(map(_new_chunk, zip(offsets, sizes, strict=True)))
+
+
+_new_chunk: Final[Callable[[tuple[float, int]], Chunk]] = partial(tuple.__new__, Chunk)
+"""What ``Chunk._make`` does, faster: there may be thousands."""
 
 
 def _text_of(error: BaseException | str) -> str:
