@@ -40,9 +40,11 @@ class ReadsFiles(Protocol):
 
 @runtime_checkable
 class NeedsLibrary(Protocol):
-    """A backend that speaks through libraries which may not be installed."""
+    """A backend that speaks through libraries which may not be installed, and take a second to load."""
 
     libraries: tuple[str, ...]
+
+    async def load(self, provider: str) -> None: ...
 
 
 class LlmAdapter:
@@ -97,13 +99,14 @@ class LlmAdapter:
         return faults
 
     async def prepare(self, uses: Sequence[NodeUse]) -> Mapping[str, Sequence[FieldFault]]:
-        """See that the libraries are there, and read the scripts of scripted models and the prices of the others."""
+        """Load the libraries and the prices of models, so that no deadline pays for it, and the scripts of others."""
         faults: dict[str, Sequence[FieldFault]] = {}
-        has_prices = False
+        loading: dict[str, NeedsLibrary] = {}
         for use in uses:
-            backend = self._backends.backend_for(self._backends.name_of(use.agent).provider)
+            provider = self._backends.name_of(use.agent).provider
+            backend = self._backends.backend_for(provider)
             if isinstance(backend, NeedsLibrary):
-                has_prices = True
+                loading[provider] = backend
                 if fault := missing_library(use.agent, *backend.libraries):
                     faults[use.node_id] = [fault]
             if isinstance(backend, ReadsFiles):
@@ -111,10 +114,12 @@ class LlmAdapter:
                 found = await asyncio.to_thread(backend.prepare, use.config, folder)
                 if found:
                     faults[use.node_id] = found
-        if has_prices and not faults:
+        if loading and not faults:
             from binex.adapters.llm.prices import load_table
 
             await asyncio.to_thread(load_table)
+            for provider, backend in loading.items():
+                await backend.load(provider)
         return faults
 
     async def health(self, agent: str) -> AgentHealth:

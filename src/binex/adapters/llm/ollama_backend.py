@@ -1,9 +1,11 @@
 """Models that run under Ollama, over its own protocol."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import JsonValue
@@ -55,6 +57,10 @@ class OllamaBackend:
     def key_variables(self, provider: str) -> tuple[str, ...]:  # noqa: ARG002 - there is one provider
         """A server of one's own needs no key."""
         return ()
+
+    async def load(self, provider: str) -> None:  # noqa: ARG002 - there is one provider
+        """Load the library, so that the first request need not wait for it."""
+        await asyncio.to_thread(import_module, "ollama")
 
     async def stream(self, request: ModelRequest, connection: Connection) -> AsyncIterator[ModelEvent]:
         """Ask once; see the port. One that is left before its end has to be closed, as by `aclosing`."""

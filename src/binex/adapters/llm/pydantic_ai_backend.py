@@ -66,11 +66,15 @@ class PydanticAiBackend:
         """Where the key is expected."""
         return PROVIDERS[provider].key_variables
 
+    async def load(self, provider: str) -> None:
+        """Load what speaks to a provider, so that the first request need not wait for it."""
+        await _family(provider, PROVIDERS[provider].family)
+
     async def stream(self, request: ModelRequest, connection: Connection) -> AsyncIterator[ModelEvent]:
         """Ask once; see the port. One that is left before its end has to be closed, as by `aclosing`."""
         refuse_faulty(request.provider, request.settings)
         endpoint = endpoint_of(request.provider, connection)
-        family, clients, reply = await _family(endpoint), await loop_clients(), Reply()
+        family, clients, reply = await _family(endpoint.provider, endpoint.family), await loop_clients(), Reply()
         try:
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(reply.aclose)
@@ -85,7 +89,7 @@ class PydanticAiBackend:
     async def list_models(self, provider: str, connection: Connection) -> list[str] | None:
         """What the provider lists."""
         endpoint = endpoint_of(provider, connection)
-        family, clients, reply = await _family(endpoint), await loop_clients(), Reply()
+        family, clients, reply = await _family(endpoint.provider, endpoint.family), await loop_clients(), Reply()
         try:
             with watching(reply):
                 return await family.model_names(clients, endpoint, connection)
@@ -100,17 +104,17 @@ class PydanticAiBackend:
 _loaded: Final[dict[Family, _FamilyModule]] = {}
 
 
-async def _family(endpoint: Endpoint) -> _FamilyModule:
-    """The module of the endpoint's protocol, which brings the vendor's library with it: a second or more, in a thread.
+async def _family(provider: str, family: Family) -> _FamilyModule:
+    """The module of a protocol, which brings the vendor's library with it: a second or more, in a thread.
 
     Raises:
         AgentError: the library is not installed.
     """
-    if endpoint.family in _loaded:
-        return _loaded[endpoint.family]
+    if family in _loaded:
+        return _loaded[family]
     try:
-        module = await asyncio.to_thread(import_module, _MODULES[endpoint.family])
+        module = await asyncio.to_thread(import_module, _MODULES[family])
     except ImportError as error:
-        message = f"{endpoint.provider} needs a library that is not installed: {error}"
+        message = f"{provider} needs a library that is not installed: {error}"
         raise AgentError(message, fix=INSTALL_AGENTS, is_retryable=False) from error
-    return _loaded.setdefault(endpoint.family, cast(_FamilyModule, module))
+    return _loaded.setdefault(family, cast(_FamilyModule, module))
