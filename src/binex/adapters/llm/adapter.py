@@ -118,8 +118,8 @@ class LlmAdapter:
             from binex.adapters.llm.prices import load_table
 
             await asyncio.to_thread(load_table)
-            for provider, backend in loading.items():
-                await backend.load(provider)
+            for provider, loaded in loading.items():
+                await loaded.load(provider)
         return faults
 
     async def health(self, agent: str) -> AgentHealth:

@@ -89,7 +89,7 @@ class Exchange:
         recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
         if recorded is not None:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
-                await self._listen(reply, _played(recorded, request), voice, taping, request)
+                await self._listen(reply, _played(recorded, request), voice, taping)
                 taping.price(sensible(reply.finished.usage) if reply.finished else None, 0.0, "replayed")
             return _checked(reply, request)
         limit = estimate(backend, request, connection, len(body), self._own)
@@ -97,7 +97,7 @@ class Exchange:
             with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
                 usage, cost, priced_by = None, None, ""
                 try:
-                    await self._listen(reply, backend.stream(request, connection), voice, taping, request)
+                    await self._listen(reply, backend.stream(request, connection), voice, taping)
                     usage, cost, priced_by = price(request, reply.finished, self._own)
                 except AgentError as error:
                     if isinstance(error, RemoteError):
@@ -116,7 +116,6 @@ class Exchange:
         events: AsyncIterator[ModelEvent],
         voice: Voice,
         taping: Taping,
-        request: ModelRequest,
     ) -> None:
         """Take in what comes in."""
         texts: list[str] = []
