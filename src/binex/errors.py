@@ -40,6 +40,10 @@ from typing import ClassVar, Final
 
 INSTALL_AGENTS: Final = "pip install 'binex[agents]'"
 """The way out where a library for models, remote agents or tools is missing."""
+INSTALL_LITELLM: Final = (
+    "pip install 'binex[litellm]' into an environment of its own: it cannot share one with binex[agents]"
+)
+"""The way out where LiteLLM is missing; it and `binex[agents]` need different versions of one library."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from binex.adapters.base import KeepsDeadlines, NodeUse
 from binex.adapters.human import HumanAdapter
 from binex.adapters.human_answer import MAX_ANSWER_BYTES, check_answer, read_answer
 from binex.errors import AgentError, FieldFault, InputError, UnansweredError
-from binex.models.health import HealthStatus
 from binex.models.call import CallKind
+from binex.models.health import HealthStatus
 from binex.models.question import OnTimeout, QuestionKind
 from binex.models.task import TaskNode
 from tests.attempts import FakeSurroundings
@@ -189,7 +189,12 @@ def test_what_is_typed_is_understood(kind: QuestionKind, choices: tuple[str, ...
         (QuestionKind.OUTPUT, ("a", "b"), '{"a": ' + "[" * 5000 + "]" * 5000 + ', "b": 1}', "not JSON"),
         (QuestionKind.INPUT, (), "x" * 10_000_000, "too large"),
         (QuestionKind.INPUT, (), "half a \udc80", "not valid text"),
+        (QuestionKind.OUTPUT, ("a", "b"), '{"a": [{"k": "\\ud800"}], "b": 1}', "not valid text"),
+        (QuestionKind.OUTPUT, ("a", "b"), '{"a": {"\\ud800": 1}, "b": 1}', "not valid text"),
+        (QuestionKind.OUTPUT, (), '"\\ud800"', "not valid text"),
         (QuestionKind.BUDGET, (), "more!", "no answer"),
+        (QuestionKind.BUDGET, (), "cheaper llm://opnai/gpt-4o-mini", "nobody speaks to the provider 'opnai'"),
+        (QuestionKind.BUDGET, (), "cheaper local://echo/loud", "nobody speaks to the provider 'local:'"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_the_reason(

@@ -113,6 +113,16 @@ def test_a_server_of_tools_is_asked_too(keyless: Shell) -> None:
     assert "  health   unreachable: the MCP server 'files' cannot be started" in said.out
 
 
+def test_a_server_whose_address_is_none_is_unreachable(keyless: Shell) -> None:
+    keyless.write(
+        "bad.yaml",
+        "mcp_servers: {s: {url: 'http://['}}\nnodes: {a: {agent: llm://mock/m, inputs: {v: 1}, tools: 'mcp://s'}}",
+    )
+    said = keyless("agents", "bad.yaml", "--check", "--json")
+    assert said.code == 1
+    assert {entry["agent"]: entry["health"]["status"] for entry in said.json()["agents"]}["mcp://s"] == "unreachable"
+
+
 def test_the_doctor_says_that_all_is_well(keyless: Shell) -> None:
     said = keyless("doctor", "mixed.yaml")
     assert said.code == 0

@@ -1,10 +1,12 @@
 """``binex answer``, and runs that end because somebody has to answer first."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tests.cli.conftest import Said, Shell
+from tests.cli.conftest import TIMEOUT_S, Said, Shell, environment
 
 GATE = """
 name: gate
@@ -70,6 +72,13 @@ def test_an_approval_goes_on_with_resume(shell: Shell, waiting: str) -> None:
     said = shell("resume", waiting)
     assert (said.code, said.out) == (0, "published words\n")
     assert "draft  started" not in said.err
+
+
+def test_an_account_whose_name_is_no_text_may_answer(
+    shell: Shell, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "\udcff")
+    assert shell("answer", waiting, "gate", "approve", "--json").json()["answer"]["by"].startswith("\\udcff@")
 
 
 def test_a_rejection_carries_its_feedback(shell: Shell, waiting: str) -> None:
@@ -162,6 +171,22 @@ def test_an_answer_of_ten_megabytes_is_refused(shell: Shell, waiting: str) -> No
     assert said.code == 2
     assert "too large: more than 1,048,576 bytes" in said.err
     assert shell("answer", "--json").json()[0]["state"] == "open"
+
+
+def test_an_answer_can_come_from_stdin(shell: Shell) -> None:
+    shell.write("all.yaml", ALL)
+    shell("run", "all.yaml", "-q")
+    said = subprocess.run(
+        [sys.executable, "-m", "binex", "answer", "latest", "words", "--file", "-", "--json"],
+        input="what the pipe says\n",
+        cwd=shell.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    assert json.loads(said.stdout)["answer"]["value"] == "what the pipe says"
 
 
 def test_a_run_that_asks_nothing_says_so(shell: Shell) -> None:

@@ -52,6 +52,7 @@ def test_the_list_and_a_call_as_json(done: Shell) -> None:
     [
         (("calls", "show", "aks"), "did you mean 'ask'?"),
         (("calls", "show", "ask:1.7"), "name one of them: ask:1.1"),
+        (("calls", "show", ""), "no calls of a task ''"),
         (("calls", "list", "--task", "hold"), "tasks with calls: ask"),
         (("calls", "show", "a", "b", "c"), "too many arguments"),
     ],

@@ -139,6 +139,17 @@ concurrency: 50
 """
 
 
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "much"])
+@pytest.mark.parametrize("command", [("run", "paid.yaml"), ("resume",)])
+def test_what_is_no_amount_of_money_is_refused_before_anything_runs(
+    paid: Shell, command: tuple[str, ...], amount: str
+) -> None:
+    said = paid(*command, "--budget", amount)
+    assert said.code == 2
+    assert "--budget" in said.err
+    assert amount in said.err
+
+
 def test_fifty_calls_at_once_cost_no_more_than_the_budget_and_a_larger_one_does_the_rest(shell: Shell) -> None:
     shell.write("many.yaml", MANY % ", ".join(map(str, range(50))))
     assert shell("run", "many.yaml", "-q").code == 1

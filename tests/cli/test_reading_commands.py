@@ -60,6 +60,22 @@ def test_debug_shows_the_verdict_first_and_the_traceback(two_runs: Shell) -> Non
     assert "binex resume" in said.out
 
 
+def test_debug_says_that_a_fan_out_failed_after_its_items_and_not_before(shell: Shell) -> None:
+    shell.write(
+        "each.yaml",
+        """
+nodes:
+  list: {agent: local://steps.give, inputs: {value: [1]}}
+  each: {foreach: "${list}", agent: local://steps.fail, inputs: {value: "${item}"}}
+  none: {foreach: "${list.output.nothing}", agent: local://steps.give, inputs: {value: "${item}"}}
+""",
+    )
+    assert shell("run", "each.yaml", "-q").code == 1
+    told = [line.strip() for line in shell("debug").out.splitlines()]
+    assert told[told.index("✗ each  failed  local://steps.fail") + 1] == "after its items"
+    assert told[told.index("✗ none  failed  local://steps.give") + 1] == "before it could start"
+
+
 @pytest.mark.parametrize("command", [["trace"], ["debug"], ["artifacts", "list"]])
 def test_a_run_is_named_in_every_way(two_runs: Shell, command: list[str]) -> None:
     newest, oldest = ids(two_runs)

@@ -5,13 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from binex.analysis.trace import AttemptTrace, Pause, TaskTrace, Trace
+from binex.cli.render.errors import in_one_line
+from binex.cli.render.live import LiveProgress
 from binex.cli.render.look import Look
+from binex.cli.render.stream import SpokenLines
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import width_of
 from binex.cli.render.timeline import timeline
 from binex.cli.render.units import ago, count, duration, size
+from binex.models.event import RunStarted, Streamed, TaskStarted
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import ErrorInfo, ErrorKind, SkipReason, TaskStatus, now
 
@@ -109,6 +114,7 @@ def a_task(name: str, *attempts: tuple[float, float, TaskStatus], **fields: Any)
 
 DONE, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
 ERROR = ErrorInfo(kind=ErrorKind.CODE, type="ValueError", message="no\nluck")
+LONG_ERROR = ErrorInfo(kind=ErrorKind.AGENT, type="RemoteError", message="nothing but trouble " * 20)
 
 
 def some_items(count: int, failed: int) -> tuple[TaskTrace, ...]:
@@ -143,6 +149,8 @@ def test_a_timeline_fits_the_terminal(width: int, has_unicode: bool) -> None:
         a_task("many", items=some_items(30, failed=3), start_ms=0, duration_ms=35),
         a_task("cut", (20, 10, TaskStatus.RUNNING), was_cut_off=True, status=TaskStatus.WAITING),
         a_task("\u4f60\u597d", (1, 99, DONE), queued_ms=1),
+        a_task("wordy", (0, 1, FAILED), status=FAILED, error=LONG_ERROR),
+        a_task("never", status=FAILED, error=LONG_ERROR),
     )
     look = Look(width=width, is_terminal=True, has_unicode=has_unicode)
     text = timeline(Trace(run=a_run(), span_ms=100, tasks=tasks, unsettled=2), look)
@@ -218,3 +226,28 @@ def test_signs_are_plain_where_there_is_no_unicode(monkeypatch: pytest.MonkeyPat
     assert not Look.of(Terminal()).has_unicode
     assert all(Look(has_unicode=False).mark(status).isascii() for status in (*TaskStatus, *RunStatus))
     assert all(Look().mark(status) for status in (*TaskStatus, *RunStatus))
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("", ""),
+        ("it broke\nfor a reason", "it broke"),
+        ("it ended:", "it ended:"),
+        ("it ended; its words:\n\nTraceback\n  KeyError: \x1b[31mno\n", "it ended; its words: KeyError: \\x1b[31mno"),
+    ],
+)
+def test_an_error_in_one_line_says_the_last_words_that_it_announces(message: str, shown: str) -> None:
+    assert in_one_line(message) == shown
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 20])
+def test_a_terminal_too_narrow_for_what_a_model_says_hangs_nothing(width: int) -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=width)
+    picture = LiveProgress(console, Look(), SpokenLines())
+    picture(RunStarted(run=a_run(), node_count=1))
+    picture(TaskStarted(run_id="r1", task="a", agent="llm://mock/m", attempt=1, at=now()))
+    picture(Streamed(run_id="r1", task="a", attempt=1, text="two tides a day"))
+    console.print(picture)
+    assert "a day" in file.getvalue() or width < 20

@@ -14,6 +14,7 @@ from binex.errors import Fault, FieldFault, WorkflowError
 from binex.graph.dag import DAG
 from binex.loader import (
     find_literal_keys,
+    literal_secrets,
     load_source,
     load_workflow,
     locate_faults,
@@ -307,6 +308,43 @@ nodes:
     ]
 
 
+def test_who_stands_in_for_a_model_is_a_model(faults_of: FaultsOf) -> None:
+    found = faults_of("""
+nodes:
+  a:
+    agent: llm://mock/a
+    inputs: {x: 1}
+    fallbacks: [llm://mock/b, local://echo, human://input]
+    repair: {escalate: a2a://localhost}
+""")
+    assert [(fault.line, fault.column, fault.message) for fault in found] == [
+        (6, 31, "node 'a': local://echo is no model"),
+        (6, 45, "node 'a': human://input is no model"),
+        (7, 24, "node 'a': a2a://localhost is no model"),
+    ]
+    assert all(fault.fix == "write llm://provider/model, as in llm://openai/gpt-4o-mini" for fault in found)
+
+
+def test_what_no_server_can_be_given_is_told_once_at_its_place(faults_of: FaultsOf) -> None:
+    found = faults_of("""
+inputs: {branch: {default: north}}
+mcp_servers:
+  shelf: {command: python3, args: ["${user.branch}", "${one.output}"], env: {A: "${user.brunch}"}}
+nodes:
+  one: {agent: tool://echo, inputs: {x: 1}}
+  two: {agent: llm://mock/a, inputs: {x: 1}, tools: mcp://shelf}
+  three: {agent: llm://mock/a, inputs: {x: 1}, tools: mcp://shelf}
+""")
+    assert [(fault.line, fault.column, fault.message) for fault in found] == [
+        (4, 54, "mcp_servers.shelf: '${one.output}' is what a node makes, which no server can be given"),
+        (4, 81, "mcp_servers.shelf: ${user.brunch} is not an input of this workflow"),
+    ]
+    assert [fault.fix for fault in found] == [
+        "use ${user.*}, ${env.*} or ${secret.*}: a server is there before any node has run",
+        "did you mean 'branch'? inputs: branch",
+    ]
+
+
 def test_a_node_without_inputs_gets_the_outputs_of_its_dependencies(registry: Registry) -> None:
     spec = parse_workflow(
         """
@@ -445,6 +483,29 @@ class TestLiteralKeys:
         again = load_source(kept)
         assert again.nodes["a"].config == redactor.redact_json(spec.nodes["a"].config, shapes=True)
         assert again.nodes["b"] == spec.nodes["b"]
+
+
+def test_a_text_whose_name_says_that_it_is_secret_is_found_whatever_it_looks_like(registry: Registry) -> None:
+    text = """
+mcp_servers:
+  web: {url: "http://localhost:1/mcp", headers: {X-Api-Token: "open sesame 1", Accept: "text/plain"}}
+nodes:
+  a:
+    agent: tool://echo
+    inputs: {key: "not a setting"}
+    config: {api_key: hunter2hunter2, max_tokens: 5, auth: {type: bearer, token: "${env.T}"}}
+"""
+    spec = parse_workflow(text, registry=registry)
+    assert spec.source is not None
+    found = [(fault.line, fault.message) for fault in find_literal_keys(spec.source)]
+    assert found == [
+        (3, "this is a secret, as 'X-Api-Token' says"),
+        (8, "this is a secret, as 'api_key' says"),
+    ]
+    assert literal_secrets(spec.source) == ["hunter2hunter2", "open sesame 1"]
+    kept = redact_source(spec.source, Redactor(literal_secrets(spec.source)))
+    assert "hunter2" not in kept.text and "sesame" not in kept.text
+    assert load_source(kept).nodes["a"].inputs == {"key": "not a setting"}
 
 
 def test_errors_survive_pickling(told: Told, faults_of: FaultsOf, registry: Registry) -> None:

@@ -102,6 +102,7 @@ def test_what_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
         (b"#" * (1024 * 1024 + 1), "is larger than 1,048,576 bytes"),
         (b"a = " + b"[" * 100_000, "is nested too deep"),
         (b"prices = 1", "'prices': input should be a valid dictionary"),
+        (b"[redaction]\npatterns = 'x'", "'redaction.patterns' must be a list"),
         (b"a = 'unclosed", "is not TOML"),
     ],
 )

@@ -91,6 +91,10 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def held_up(ledger: RunLedger, paths: list[str]) -> set[str]:
+    return {path for path in paths if ledger.is_held_up(path)}
+
+
 # --- never too much -----------------------------------------------------------------------------------------
 
 
@@ -355,13 +359,13 @@ async def test_all_that_meet_the_limit_wait_for_one_answer() -> None:
     waiting = [asyncio.ensure_future(call(ledger, 0.2, path=f"a[{i}]")) for i in range(10)]
     await settle()
     assert len(counter.asked) == 1
-    assert ledger.held_up == {f"a[{i}]" for i in range(1, 10)}
+    assert held_up(ledger, [f"a[{i}]" for i in range(10)]) == {f"a[{i}]" for i in range(1, 10)}
     assert counter.changes == 9
     counter.answers.append("raise to 2")
     counter.is_open.set()
     await asyncio.gather(*waiting)
     assert len(counter.asked) == 1
-    assert ledger.held_up == frozenset()
+    assert not held_up(ledger, [f"a[{i}]" for i in range(10)])
 
 
 async def test_who_waits_for_one_that_waits_for_an_answer_is_held_up_too() -> None:
@@ -370,7 +374,7 @@ async def test_who_waits_for_one_that_waits_for_an_answer_is_held_up_too() -> No
     calls = [asyncio.ensure_future(call(ledger, 0.4, path=path)) for path in ("a[0]", "a[1]", "a[2]", "b")]
     await settle()
     assert [path for path, _ in counter.asked] == ["a[0]"]  # it has the node's money, and waits for the run's
-    assert ledger.held_up == {"a[1]", "a[2]", "b"}
+    assert held_up(ledger, ["a[0]", "a[1]", "a[2]", "b"]) == {"a[1]", "a[2]", "b"}
     counter.answers.append("raise to 9")
     counter.is_open.set()
     ended = await asyncio.gather(*calls, return_exceptions=True)
@@ -383,7 +387,7 @@ async def test_who_waits_beside_a_call_of_its_own_is_not_held_up() -> None:
     waiting = asyncio.ensure_future(call(ledger, 0.9, path="a"))
     other = asyncio.ensure_future(call(ledger, 0.9, path="b"))
     await settle()
-    assert ledger.held_up == {"b"}
+    assert held_up(ledger, ["a", "b"]) == {"b"}
     for one in (flying, waiting, other):
         one.cancel()
     await asyncio.wait({flying, waiting, other})
@@ -486,6 +490,19 @@ async def test_a_question_that_is_still_open_is_the_same_one_when_the_run_is_res
     ledger = counter.ledger(ask(1.0), past=Past(questions=[question("budget-1", None)]))
     await call(ledger, 1.5)
     assert [asked.key for _, asked in counter.asked] == ["budget-1"]
+
+
+@pytest.mark.parametrize(("node_id", "key"), [(None, "budget-1"), ("a", "node-budget-1")])
+async def test_stop_that_was_said_while_nobody_listened_is_followed_when_the_run_is_resumed(
+    node_id: str | None, key: str
+) -> None:
+    counter = Counter()
+    past = Past(questions=[question(key, "stop")], left_at=AT)
+    ledger = counter.ledger(None if node_id else ask(9.0), {node_id: ask(9.0)} if node_id else {}, past)
+    with pytest.raises(BudgetError, match="is used up"):
+        await call(ledger, 0.1)
+    assert counter.asked == []
+    assert counter.wound_down == (node_id is None)
 
 
 async def test_a_run_that_somebody_stopped_can_go_on_with_a_larger_budget() -> None:

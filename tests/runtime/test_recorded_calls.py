@@ -1,5 +1,6 @@
 """What a run keeps of the calls that its attempts make: durable, priced, told, and there again when it goes on."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from binex.errors import InputError
 from binex.loader import parse_workflow
 from binex.models.call import CallKind
 from binex.models.event import CallRecorded, Event, Streamed, TaskSettled
+from binex.models.question import Answer
 from binex.models.run import RunStatus, RunSummary
-from binex.models.task import ErrorKind
+from binex.models.task import ErrorKind, now
+from binex.models.workflow import NodeSpec, WorkflowSpec
 
 PRICED = """
 nodes:
@@ -75,6 +78,42 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_more_money_takes_it_up_
     assert done.status is RunStatus.COMPLETED
     assert done.run.spend.cost_usd == 0.75, "what was spent before counts on"
     assert sorted(call.task for call in calls) == ["again", "ask"], "nothing was paid for twice"
+
+
+async def test_a_budget_s_question_that_was_answered_with_stop_in_between_stops_the_run_once(tmp_path: Path) -> None:
+    text = "budget: {max_cost: 0.3, policy: ask}\n" + PRICED
+    run = await run_text(tmp_path, text)
+    assert run.status is RunStatus.WAITING
+    async with binex.open_session(tmp_path / ".binex") as session:
+        await session.store.answer(run.questions[0].id, Answer(value="stop", at=now()))
+        assert (await session.resume(run.run_id)).status is RunStatus.OVER_BUDGET
+        assert (await session.resume(run.run_id)).status is RunStatus.WAITING, "whoever goes on is asked again"
+
+
+async def test_more_money_counts_for_more_than_stop_in_between(tmp_path: Path) -> None:
+    text = "budget: {max_cost: 0.3, policy: ask}\n" + PRICED
+    run = await run_text(tmp_path, text)
+    async with binex.open_session(tmp_path / ".binex") as session:
+        await session.store.answer(run.questions[0].id, Answer(value="stop", at=now()))
+        assert (await session.resume(run.run_id, max_cost=1.0)).status is RunStatus.COMPLETED
+
+
+@pytest.mark.parametrize("amount", [-1.0, float("inf"), float("nan")])
+async def test_what_is_no_amount_is_no_budget(tmp_path: Path, amount: float) -> None:
+    with pytest.raises(InputError, match="a budget cannot be"):
+        await run_text(tmp_path, PRICED, max_cost=amount)
+
+
+async def test_a_budget_may_be_larger_than_all_money(tmp_path: Path) -> None:
+    assert (await run_text(tmp_path, PRICED, max_cost=1e300)).status is RunStatus.COMPLETED
+
+
+async def test_a_schema_that_cannot_be_used_fails_the_task(tmp_path: Path) -> None:
+    node = NodeSpec(agent="local://echo", inputs={"x": 1}, output_schema={"type": "nope"})
+    async with binex.open_session(tmp_path / ".binex") as session, asyncio.timeout(10):
+        run = await session.run(WorkflowSpec(nodes={"a": node}))
+    (failure,) = run.failures
+    assert "output_schema" in failure.error.message
 
 
 async def test_an_output_of_a_function_that_does_not_fit_its_schema_fails_with_what_is_wrong(tmp_path: Path) -> None:

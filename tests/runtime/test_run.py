@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binex.errors import AgentError, InputError
+from binex.errors import AgentError, InputError, RemoteError
 from binex.models.event import (
     Event,
     FanOutStarted,
@@ -351,6 +351,35 @@ async def test_a_value_from_the_environment_reaches_the_agent_and_nothing_on_dis
     assert run.outputs == {"a": {"output": {"echo": "[redacted]"}}}
     files = [path for path in bench.session.directory.rglob("*") if path.is_file()]
     assert files and not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+async def test_half_a_secret_at_the_end_of_what_is_kept_of_a_body_is_not_kept(
+    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_TOKEN", "correct horse battery staple")
+
+    def refused(task: TaskNode) -> Any:
+        raise RemoteError("no", host="there", status=400, body="." * 1_980 + str(task.inputs["token"]))
+
+    bench = await open_bench(agents=ScriptedAdapter(refused=refused))
+    run = await bench.run("nodes: {a: {agent: script://refused, inputs: {token: '${env.ODD_TOKEN}'}}}")
+    assert run.failures[0].error.body == "." * 1_980
+
+
+async def test_the_settings_of_a_server_are_text_whatever_a_variable_is(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    run = await bench.run(
+        """
+        inputs: {n: {type: integer}, map: {type: object}}
+        mcp_servers: {s: {command: /nowhere/s, args: ["-n", "${user.n}"], env: {MAP: "${user.map}"}}}
+        nodes: {a: {agent: script://give, inputs: {x: 1}, tools: "mcp://s"}}
+        """,
+        n=3,
+        map={"a": [1]},
+    )
+    assert run.status is RunStatus.COMPLETED
+    server = bench.agents.tasks[0].mcp_servers["s"]
+    assert (server.args, server.env) == (("-n", "3"), {"MAP": '{"a":[1]}'})
 
 
 async def test_a_missing_variable_stops_the_run_before_any_node(open_bench: OpenBench) -> None:

@@ -228,3 +228,44 @@ async def test_a_run_that_winds_down_can_still_be_stopped(open_bench: OpenBench,
     bench.agents.behaviours["over"] = over
     run = await bench.run("nodes: {a: {agent: script://over}, b: {agent: script://give, depends_on: [a]}}")
     assert run.status is status
+
+
+async def test_what_an_earlier_session_asked_is_withdrawn_when_the_run_ends_without_asking_again(
+    open_bench: OpenBench,
+) -> None:
+    bench = await open_bench()
+
+    async def changes_its_mind(task: TaskNode) -> Any:
+        if bench.agents.calls["a"] == 1:
+            await current_attempt().desk.ask(Ask(kind=QuestionKind.INPUT, text="Which?", key="which"))
+        return "done"
+
+    bench.agents.behaviours["moody"] = changes_its_mind
+    run = await bench.run("nodes: {a: {agent: script://moody}}")
+    assert run.status is RunStatus.WAITING
+    assert (await bench.session.resume(run.run_id)).status is RunStatus.COMPLETED
+    kept = await bench.session.store.get_question(run.questions[0].id)
+    assert kept is not None
+    assert kept.state is QuestionState.WITHDRAWN
+
+
+async def test_a_run_that_is_cancelled_while_it_is_being_interrupted_is_cancelled(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_stop(task: TaskNode) -> Any:
+        begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await cancelled.wait()
+
+    bench.agents.behaviours["slow"] = slow_to_stop
+    running = asyncio.create_task(bench.run("nodes: {a: {agent: script://slow}}"))
+    await begun.wait()
+    (going,) = await bench.session.store.list_runs()
+    bench.session.interrupt()
+    cancelling = asyncio.create_task(bench.session.cancel(going.id))
+    asyncio.get_running_loop().call_later(0.1, cancelled.set)
+    assert (await cancelling).status is RunStatus.CANCELLED
+    assert (await running).status is RunStatus.CANCELLED

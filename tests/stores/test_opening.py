@@ -15,6 +15,7 @@ import pytest
 from binex.errors import BinexError, InputError, RunOwnedError, StoreDamagedError, StoreError, StoreVersionError
 from binex.models.run import Durability
 from binex.stores.backends import schema
+from binex.stores.backends.sqlite import open_sqlite_store
 from tests.stores.making import SOURCE, OpenStore, ended, finish, heard, keep_run, make_record, make_run
 
 OLD = "CREATE TABLE runs (id TEXT, note TEXT)"
@@ -98,6 +99,15 @@ async def test_a_file_a_link_and_a_stranger_s_folder_are_refused(
     folder.unlink()
     folder.symlink_to(tmp_path / "nowhere")
     await refused(open_store, StoreError, r"\.binex is a symbolic link", read_only=read_only)
+
+
+async def test_a_place_where_no_folder_can_be_made_is_named_with_the_reason(
+    folder: Path,
+) -> None:
+    folder.parent.joinpath("taken").write_text("mine")
+    with pytest.raises(StoreError, match=r"^cannot write .*taken/deep/\.binex: Not a directory$"):
+        async with open_sqlite_store(folder.parent / "taken" / "deep" / ".binex"):
+            pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")

@@ -15,6 +15,7 @@ import requests
 import urllib3
 
 from binex.models.call import CallKind
+from binex.tape.exchange import Exchange
 from binex.tape.hooks import install_hooks
 from binex.tape.recorder import recording
 from tests.servers import LoopbackServer, serving
@@ -212,6 +213,13 @@ async def test_compressed_bodies_are_taped_as_aiohttp_reads_them(tape: Tape, ser
     assert tape.response == answer == b'{"is_compressed": true}' * 20
 
 
+async def test_a_body_that_aiohttp_leaves_compressed_is_taped_as_it_reads(tape: Tape, server: LoopbackServer) -> None:
+    with tape.recording():
+        async with aiohttp.ClientSession(auto_decompress=False) as session, session.get(f"{server.url}/gzip") as answer:
+            assert (await answer.read())[:2] == b"\x1f\x8b"
+    assert tape.response == b'{"is_compressed": true}' * 20
+
+
 def numbers() -> Iterator[bytes]:
     yield b"one "
     yield b"two"
@@ -234,6 +242,16 @@ async def test_async_bodies_are_taped(tape: Tape, server: LoopbackServer, librar
     with tape.recording():
         assert await ask_async(library, f"{server.url}/echo", async_numbers()) == b"one two"
     assert tape.request == tape.response == b"one two"
+
+
+def test_an_upload_that_is_larger_than_memory_is_kept_in_part(tape: Tape) -> None:
+    exchange = Exchange(tape.recorder(), "POST", "http://host/", (), None)
+    piece = bytes(5 << 20)
+    for _ in range(20):
+        exchange.ask(piece)
+    exchange.begin_response(200, ())
+    exchange.end()
+    assert len(tape.request) == 64 << 20
 
 
 def test_multipart_bodies_and_files_are_taped(tape: Tape, server: LoopbackServer, tmp_path: object) -> None:
@@ -320,3 +338,20 @@ print([call.number for call in calls], httpx.__spec__.loader is httpx.__loader__
 """
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "[1, 2, 3] True\n", done.stderr
+
+
+def test_to_look_for_a_library_does_not_keep_it_from_being_hooked() -> None:
+    program = """
+import sys
+from importlib.util import find_spec
+from binex.tape.hooks import install_hooks
+install_hooks()
+assert all(find_spec(name) for name in ("httpx", "urllib3"))
+assert find_spec("httpx").loader.get_filename("httpx").endswith("__init__.py")
+import httpx, urllib3
+print([hasattr(method, "__wrapped__") for method in (
+    httpx.HTTPTransport.handle_request, urllib3.HTTPConnectionPool._make_request
+)])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "[True, True]\n", done.stderr

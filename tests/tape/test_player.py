@@ -107,6 +107,15 @@ def test_secrets_do_not_decide_what_fits(tape: Tape) -> None:
     assert begin(tape, "canary-one") == begin(Tape(), "canary-two")
 
 
+def test_a_form_with_a_secret_in_it_is_found_again(tape: Tape) -> None:
+    form = {"client_secret": "hunter2hunter2", "grant_type": "client_credentials"}
+    with serving() as server, tape.recording():
+        said = httpx.post(f"{server.url}/json", data=form, timeout=5).content
+    assert b"hunter2" not in tape.request
+    with Tape().recording(player=player_of(tape)):
+        assert httpx.post(f"{server.url}/json", data=form, timeout=5).content == said
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

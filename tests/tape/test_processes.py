@@ -109,3 +109,16 @@ async def test_a_replay_asks_nobody(tape: Tape, server: LoopbackServer, bench: W
     with Tape().recording(player=player_of(tape)), pytest.raises(AgentError, match="a process of its own"):
         await asyncio.wait_for(bench.value_of("steps.ask", inputs, isolated=True), 30)
     assert not server.asked
+
+
+async def test_calls_that_say_the_same_again_arrive_whole(tape: Tape, server: LoopbackServer, bench: Workbench) -> None:
+    bench.write("""
+        def ask_again(url, body):
+            import httpx
+            return [httpx.post(url, content=body * n).text for n in (1, 1, 2)]
+    """)
+    said = '{"messages": [' + '{"text": "' + "a" * 3000 + '"}]}'
+    with tape.recording():
+        await bench.value_of("steps.ask_again", {"url": f"{server.url}/echo", "body": said}, isolated=True)
+    assert [tape.read(call.request).decode() for call in tape.calls] == [said, said, said * 2]
+    assert [tape.read(call.response).decode() for call in tape.calls] == [said, said, said * 2]

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from binex.errors import BadOutputError, InputError, suggest
-from binex.models.decision import read_decision
+from binex.models.decision import Decision, GoOnWith, read_decision
 from binex.models.json_value import decode_json, encode_json
 from binex.models.question import QuestionKind
 
@@ -62,9 +62,8 @@ def check_answer(asked: Asked, value: JsonValue, feedback: str | None = None) ->
         raise InputError(f"the answer is not JSON: {error.message}") from error
     if feedback is not None and not (asked.kind is QuestionKind.APPROVE and value == REJECTED):
         raise InputError("feedback goes with a rejection", fix="leave it out, or reject")
-    for text in (value, feedback):
-        if isinstance(text, str) and not _is_unicode(text):
-            raise InputError("the answer is not valid text", fix="give it in UTF-8")
+    if not (_is_unicode(value) and _is_unicode(feedback)):
+        raise InputError("the answer is not valid text", fix="give it in UTF-8")
     match asked.kind:
         case QuestionKind.APPROVE:
             return _one_of(value, (APPROVED, REJECTED))
@@ -75,7 +74,7 @@ def check_answer(asked: Asked, value: JsonValue, feedback: str | None = None) ->
         case _ if asked.choices:
             return _one_of(value, asked.choices)
         case QuestionKind.BUDGET:
-            read_decision(value)
+            _refuse_unknown_model(read_decision(value))
     return value
 
 
@@ -88,7 +87,7 @@ def refuse_if_too_large(size: int) -> None:
     if size > MAX_ANSWER_BYTES:
         raise InputError(
             f"the answer is too large: more than {MAX_ANSWER_BYTES:,} bytes",
-            fix="put it into a file, and answer where that is",
+            fix="keep it in a file of your own, and answer with the name of that file",
         )
 
 
@@ -127,13 +126,30 @@ def _named_as(value: JsonValue, names: tuple[str, ...]) -> JsonValue:
     return value
 
 
+def _refuse_unknown_model(decision: Decision) -> None:
+    """Refuse to go on with a model of a provider that does not exist: the decision would hold for the whole run."""
+    if isinstance(decision, GoOnWith):
+        from binex.adapters.llm.backends import Backends  # not needed for any other answer
+
+        Backends().name_of(decision.model)
+
+
 def _example(names: tuple[str, ...]) -> str:
     return "write {" + ", ".join(f'"{name}": …' for name in names) + "}"
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_unicode(value: JsonValue) -> bool:
+    """Whether every text in *value* is one; JSON can escape half a character, which no file can hold."""
+    match value:
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return False
+            return True
+        case dict():
+            return all(_is_unicode(key) and _is_unicode(item) for key, item in value.items())
+        case list():
+            return all(map(_is_unicode, value))
+        case _:
+            return True

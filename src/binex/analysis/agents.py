@@ -238,7 +238,7 @@ async def _answer(agent: str, ask: Callable[[], Awaitable[AgentHealth]], patienc
         detail = f"no answer in {patience_s:g} s"
     except BinexError as error:
         detail = error.message
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - what goes wrong with one agent says nothing about the others
         detail = str(error) or type(error).__name__
     return AgentHealth(agent=agent, status=HealthStatus.UNREACHABLE, detail=detail, checked_at=now())
 

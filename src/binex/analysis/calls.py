@@ -13,7 +13,7 @@ from binex.models.json_value import decode_json
 from binex.models.run import Run
 from binex.stores.run_store import RunStore
 
-_NAME = re.compile(r"(?P<task>.+?)(?::(?P<attempt>\d{1,6})\.(?P<number>\d{1,6}))?\Z", re.S)
+_NAME = re.compile(r"(?P<task>.*?)(?::(?P<attempt>\d{1,6})\.(?P<number>\d{1,6}))?\Z", re.S)
 _LONGEST_NAME = 300
 
 

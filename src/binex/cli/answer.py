@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("value", required=False)
 @click.option("--feedback", metavar="TEXT", help="With 'reject': what should be different.")
 @click.option(
-    "--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Read the answer from a file."
+    "--file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    help="Read the answer from a file; - means stdin.",
 )
 @json_option
 @directory_option
@@ -88,7 +90,7 @@ def _read(question: "Question", value: str | None, feedback: str | None, file: P
     from binex.models.task import now
 
     if file is not None:
-        with file.open("rb") as stream:
+        with click.open_file(str(file), "rb") as stream:  # knows what - means
             data = stream.read(MAX_ANSWER_BYTES + 1)  # no more of it is of any use
         refuse_if_too_large(len(data))
         value = data.decode("utf-8", "surrogateescape").rstrip("\r\n")

@@ -12,7 +12,7 @@ from binex.cli.options import directory_option, json_option
 @json_option
 @directory_option
 def command(run: str, as_json: bool, directory: Path | None) -> int:
-    """Stop RUN for good, also where another process executes it."""
+    """Stop RUN, also where another process executes it."""
     import asyncio
 
     from binex.cli.printing import print_json

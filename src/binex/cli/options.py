@@ -1,6 +1,7 @@
 """Options and arguments that commands have in common."""
 
 import functools
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,14 @@ from typing import Any, TypeVar
 import click
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _finite(context: click.Context, parameter: click.Parameter, amount: float | None) -> float | None:
+    """*amount*, which is money: ``nan`` and ``inf`` are numbers to Python, and no amounts."""
+    if amount is not None and not math.isfinite(amount):
+        raise click.BadParameter(f"'{amount}' is no amount of money.", context, parameter)
+    return amount
+
 
 directory_option: Callable[[_Command], _Command] = click.option(
     "--dir",
@@ -22,6 +31,7 @@ budget_option: Callable[[_Command], _Command] = click.option(
     "--budget",
     "max_cost",
     type=click.FloatRange(min=0),
+    callback=_finite,
     metavar="USD",
     help="The most that models may cost, in US dollars, instead of what the workflow says.",
 )

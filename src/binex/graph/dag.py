@@ -227,10 +227,36 @@ class _Binder:
         names = Names({}, self._names.variables)
         try:
             return Template(servers, names)
-        except ExpressionError as error:
-            fix = "use ${user.*}, ${env.*} or ${secret.*}: a server is there before any node has run"
-            self._faults.append(FieldFault(("mcp_servers",), f"mcp_servers: {error.message}", fix))
+        except ExpressionError:
+            for name, server in servers.items():
+                self._faults_of_server(("mcp_servers", name), server, names)
             return Template({}, names)
+
+    def _faults_of_server(self, path: Path, value: JsonValue, names: Names) -> None:
+        """Note every place in *value* that is to blame, once for all nodes that use the server."""
+        match value:
+            case dict():
+                for key, item in value.items():
+                    self._faults_of_server((*path, key), item, names)
+            case list():
+                for index, item in enumerate(value):
+                    self._faults_of_server((*path, index), item, names)
+            case _:
+                try:
+                    Template(value, names)
+                except ExpressionError as error:
+                    fault = self._fault_of_server(path, value, error)
+                    if fault not in self._faults:
+                        self._faults.append(fault)
+
+    def _fault_of_server(self, path: Path, value: JsonValue, error: ExpressionError) -> FieldFault:
+        where = f"{path[0]}.{path[1]}"
+        try:
+            Template(value, self._names)
+        except ExpressionError:
+            return FieldFault(path, f"{where}: {error.message}", error.fix)
+        fix = "use ${user.*}, ${env.*} or ${secret.*}: a server is there before any node has run"
+        return FieldFault(path, f"{where}: '{value!s:.80}' is what a node makes, which no server can be given", fix)
 
     def _bind_foreach(self) -> Reference | None:
         node, names = self._node, self._names

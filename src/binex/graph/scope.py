@@ -105,7 +105,7 @@ class Scope:
         inputs = self._default_inputs(node, item) if node.inputs is None else node.inputs.fill(lookup)
         config = node.config.fill(lookup)
         prompt = node.system_prompt.fill(lookup) if node.system_prompt else None
-        servers = cast(dict[str, JsonValue], node.mcp_servers.fill(lookup))
+        servers = cast(dict[str, dict[str, JsonValue]], node.mcp_servers.fill(lookup))
         return TaskNode(
             run_id=self._context.run_id,
             path=path,
@@ -124,7 +124,7 @@ class Scope:
             messages=_as_messages(node.messages.fill(lookup)) if node.messages else None,
             output_schema=node.spec.output_schema,
             tools=node.spec.tools,
-            mcp_servers={name: McpServer.model_validate(server) for name, server in servers.items()},
+            mcp_servers={name: _as_server(server) for name, server in servers.items()},
             fallbacks=node.spec.fallbacks,
             repair=node.spec.repair or _DEFAULT_REPAIR,
         )
@@ -148,6 +148,20 @@ def _as_messages(filled: JsonValue) -> list[dict[str, JsonValue]]:
     """A conversation, every message of which is text."""
     said = cast(list[dict[str, JsonValue]], filled)
     return [{**message, "content": as_text(message["content"])} for message in said]
+
+
+def _as_server(filled: dict[str, JsonValue]) -> McpServer:
+    """A server, every setting of which is text, also where a variable is none."""
+    texts: dict[str, object] = {}
+    for setting, value in filled.items():
+        match value:
+            case list():
+                texts[setting] = [as_text(item) for item in value]
+            case dict() if setting in ("env", "headers"):
+                texts[setting] = {name: as_text(item) for name, item in value.items()}
+            case _:
+                texts[setting] = as_text(value)
+    return McpServer.model_validate(texts)
 
 
 def _get(values: Mapping[str, JsonValue] | Mapping[str, str], reference: Reference, fix: str) -> JsonValue:

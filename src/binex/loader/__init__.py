@@ -1,7 +1,7 @@
 """YAML in, a checked workflow out; every complaint has a place and a way out."""
 
 from binex.loader.agents import node_uses
-from binex.loader.literal_keys import find_literal_keys, redact_source
+from binex.loader.literal_keys import find_literal_keys, literal_secrets, redact_source
 from binex.loader.loader import Bound, bind_source, bind_workflow, load_source, load_workflow, parse_workflow
 from binex.loader.places import locate_faults
 from binex.loader.schema import workflow_schema
@@ -13,6 +13,7 @@ __all__ = [
     "bind_source",
     "bind_workflow",
     "find_literal_keys",
+    "literal_secrets",
     "load_settings",
     "load_source",
     "load_workflow",

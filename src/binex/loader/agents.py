@@ -73,7 +73,10 @@ class AgentCheck:
             others.append((("repair", "escalate"), node.repair.escalate))
         for place, agent in others:
             checker = self._checker_of(agent)
-            if isinstance(checker, InputError):
+            if agent.partition("://")[0] in _WITHOUT_MODEL:
+                fix = "write llm://provider/model, as in llm://openai/gpt-4o-mini"
+                yield FieldFault((*path, *place), f"node '{node_id}': {agent:.80} is no model", fix)
+            elif isinstance(checker, InputError):
                 yield FieldFault((*path, *place), f"node '{node_id}': {checker.message}", checker.fix)
             elif checker is not None:
                 use = replace(_use(node_id, node, ("input",), folder), agent=agent)

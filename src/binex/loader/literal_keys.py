@@ -5,9 +5,14 @@ from collections.abc import Iterator
 
 from binex.errors import Fault
 from binex.loader.places import read_again
+from binex.loader.yaml_source import YamlDocument
 from binex.loader.yaml_text import SourceText
 from binex.models.workflow import WorkflowSource
 from binex.tape.redaction import Redactor, find_shapes
+from binex.tape.secret_forms import SHORTEST
+from binex.tape.secret_names import is_secret_name
+
+Path = tuple[str | int, ...]
 
 _FIX = "put it into the environment and write ${secret.NAME} here; what is written here is cut out of every record"
 
@@ -15,13 +20,21 @@ _FIX = "put it into the environment and write ${secret.NAME} here; what is writt
 def find_literal_keys(source: WorkflowSource) -> list[Fault]:
     """A warning for each text that looks like a key, in the order of the file; never with the key itself.
 
-    One in a prompt file is told without a place, because the place is in another file.
+    So does a text in the settings of an agent or a server whose name says that it is secret, as ``api_key``. One in
+    a prompt file is told without a place, because the place is in another file.
     """
     text = SourceText(source.text)
     found = []
     for name, offset in find_shapes(source.text):
         place = text.place(offset)
         found.append(Fault(f"this looks like {name}", place.line, place.column, _FIX))
+    document = read_again(source.text)
+    told = {fault.line for fault in found}
+    for path, _ in _named_secrets(document):
+        place = document.place_of(path)
+        if place.line not in told:
+            found.append(Fault(f"this is a secret, as '{path[-1]}' says", place.line, place.column, _FIX))
+    found.sort(key=lambda fault: (fault.line or 0, fault.column or 0))
     for prompt, content in source.prompts.items():
         lines = SourceText(content)
         for name, offset in find_shapes(content):
@@ -29,6 +42,33 @@ def find_literal_keys(source: WorkflowSource) -> list[Fault]:
             message = f"the prompt {prompt} holds what looks like {name}, at {place.line}:{place.column}"
             found.append(Fault(message, fix=_FIX))
     return found
+
+
+def literal_secrets(source: WorkflowSource) -> list[str]:
+    """The values that the workflow itself calls secret; those that only look like keys need not be known."""
+    return [value for _, value in _named_secrets(read_again(source.text))]
+
+
+def _named_secrets(document: YamlDocument) -> Iterator[tuple[Path, str]]:
+    """Texts whose name says that they are secret, in what agents and servers are given to be reached with."""
+    root = document.value if isinstance(document.value, dict) else {}
+    for group, fields in (("nodes", ("config",)), ("mcp_servers", ("env", "headers"))):
+        members = root.get(group)
+        for name, member in members.items() if isinstance(members, dict) else ():
+            for field in fields:
+                if isinstance(member, dict) and field in member:
+                    yield from _secrets_in(member[field], (group, name, field))
+
+
+def _secrets_in(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secrets_in(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _secrets_in(item, (*path, index))
+    elif isinstance(value, str) and len(value) >= SHORTEST and "${" not in value and is_secret_name(str(path[-1])):
+        yield path, value
 
 
 def redact_source(source: WorkflowSource, redactor: Redactor) -> WorkflowSource:

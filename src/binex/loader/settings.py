@@ -79,6 +79,8 @@ def _fault(found: ErrorDetails, places: list[tuple[tuple[str, ...], int, int]]) 
         known = _TABLES[path[:1] if len(path) > 1 else ()].model_fields
         return Fault(f"unknown key '{name}'", line, column, suggest(path[-1], known, "keys"))
     message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "tuple_type":
+        return Fault(f"'{name}' must be a list", line, column, 'patterns = ["ACME-[0-9]{6}"]')
     if found["type"] == "missing":
         return Fault(f"'{name}' is missing", line, column, "give both sides: input = 0.15, output = 0.60")
     return Fault(f"'{name}': {message[:1].lower()}{message[1:]}", line, column)

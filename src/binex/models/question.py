@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
-from binex.models.base import Model
+from binex.models.base import AnyText, Model
 
 
 class QuestionKind(StrEnum):
@@ -50,7 +50,7 @@ class Answer(Model):
     """The answer itself: text, a choice, `approved` or `rejected`, or the outputs."""
     feedback: str | None = None
     """Why something was rejected, and what should be different."""
-    by: str = ""
+    by: AnyText = ""
     """Who answered, as far as the machine knows."""
     at: datetime
     """When."""

@@ -28,6 +28,8 @@ from binex.models.task import TaskNode
 from binex.models.workflow import Budget, BudgetPolicy
 
 _PER_DOLLAR: Final = 10**9
+_MOST: Final = 1e15
+"""No amount of dollars is larger than this; it keeps away from infinity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,14 @@ class Account:
     """One budget: what it allows, what is spent, and what is set apart, in billionths of a dollar."""
 
     def __init__(
-        self, budget: Budget, node_id: str | None, spent: Spend, questions: Sequence[Question], measures: Measures
+        self,
+        budget: Budget,
+        node_id: str | None,
+        spent: Spend,
+        questions: Sequence[Question],
+        measures: Measures,
+        *,
+        is_closed: bool = False,
     ) -> None:
         past = decisions_about(questions, node_id)
         self.is_of_run = node_id is None
@@ -80,7 +89,7 @@ class Account:
         self._set_apart = 0
         self._cheaper = next((one.model for one in reversed(past) if isinstance(one, GoOnWith)), None)
         self._asked = count_ended(questions, node_id)
-        self._is_closed = False
+        self._is_closed = is_closed
         self._has_warned = False
         self._turn = asyncio.Lock()  # first come, first served
         self._changed = asyncio.Event()
@@ -222,7 +231,7 @@ class Account:
 
 def to_nano(usd: float) -> int:
     """An amount of dollars in billionths, so that sums are exact."""
-    return round(usd * _PER_DOLLAR)
+    return round(min(usd, _MOST) * _PER_DOLLAR)
 
 
 def _shown(nano: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -83,8 +84,11 @@ def plan_run(
     )
 
 
-async def read_past(store: RunStore, run_id: str) -> Past:
-    """What earlier sessions of a run have spent, and what people have said in it; also of one that was killed."""
+async def read_past(store: RunStore, run_id: str, left_at: datetime | None = None) -> Past:
+    """What earlier sessions of a run have spent, and what people have said in it; also of one that was killed.
+
+    What they decided from *left_at* on still has to be followed.
+    """
     by_node: dict[str, Spend] = {}
     attempts: dict[str, int] = {}
     for call in await store.list_calls(run_id):
@@ -95,4 +99,4 @@ async def read_past(store: RunStore, run_id: str) -> Past:
     total = Spend()
     for spent in by_node.values():
         total = total.plus(spent)
-    return Past(total, by_node, tuple(questions), attempts)
+    return Past(total, by_node, tuple(questions), attempts, left_at)

@@ -35,7 +35,7 @@ class Attempt:
         if isinstance(answer, list):
             try:
                 self._artifacts = self._checked(answer)
-            except BadOutputError as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with the answer, the attempt has to end
                 self._fail(error)
         elif isinstance(answer, asyncio.CancelledError):
             self._fail(AgentError("the agent cancelled itself"))

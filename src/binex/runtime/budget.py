@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from binex.adapters.attempt import Ledger, Reservation
 from binex.errors import BudgetError, CheaperModelError
 from binex.models.call import Spend
+from binex.models.decision import Stop, decisions_about
 from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.task import TaskNode
@@ -27,6 +29,16 @@ class Past:
     questions: Sequence[Question] = ()
     attempts: Mapping[str, int] = field(default_factory=dict)
     """The last attempt at each task that has called anybody; one that a crash ended has calls and no record."""
+    left_at: datetime | None = None
+    """What was answered from this moment on, nobody was there to follow; None where all of it was."""
+
+    def is_stopped(self, node_id: str | None) -> bool:
+        """Whether somebody decided, about the budget of the run or of a node, to stop, and nobody has followed it."""
+        left_at = self.left_at
+        if left_at is None:
+            return False
+        unheard = (asked for asked in self.questions if asked.answer is not None and asked.answer.at >= left_at)
+        return Stop() in decisions_about(unheard, node_id)
 
 
 class RunLedger:
@@ -37,9 +49,14 @@ class RunLedger:
     ) -> None:
         past = past or Past()
         self._measures = measures
-        self._run = None if budget is None else Account(budget, None, past.spent, past.questions, measures)
+
+        def account(budget: Budget, node_id: str | None, spent: Spend) -> Account:
+            is_closed = past.is_stopped(node_id)
+            return Account(budget, node_id, spent, past.questions, measures, is_closed=is_closed)
+
+        self._run = None if budget is None else account(budget, None, past.spent)
         self._nodes = {
-            node_id: Account(own, node_id, past.spent_by_node.get(node_id, _NOTHING), past.questions, measures)
+            node_id: account(own, node_id, past.spent_by_node.get(node_id, _NOTHING))
             for node_id, own in node_budgets.items()
         }
         self._in_flight: Counter[str] = Counter()
@@ -61,12 +78,6 @@ class RunLedger:
         accounts = (self._run, self._nodes.get(node_of(path)))
         is_waiting = any(path in account.waiting for account in accounts if account is not None)
         return is_waiting and not self._in_flight[path]
-
-    @property
-    def held_up(self) -> frozenset[str]:
-        """The paths of all such tasks."""
-        accounts = (account for account in (self._run, *self._nodes.values()) if account is not None)
-        return frozenset(path for account in accounts for path in account.waiting if self.is_held_up(path))
 
     @contextmanager
     def in_flight(self, path: str) -> Iterator[None]:

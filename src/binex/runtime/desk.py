@@ -17,7 +17,7 @@ from binex.errors import UnansweredError
 from binex.models.event import Event, QuestionAsked, QuestionSettled
 from binex.models.question import Answer, Question, QuestionState
 from binex.models.task import TaskNode, now
-from binex.runtime.answering import close_late, first_answer
+from binex.runtime.answering import close_late, first_answer, withdraw_questions
 from binex.stores.question_store import QuestionStore
 from binex.tape.redaction import Redactor
 
@@ -136,6 +136,11 @@ class RunDesk:
         """Note that the task at *path* has ended: what it asked is no longer wanted."""
         for question in [*self._open.get(path, {}).values()]:
             self._settle(await self._store.close_question(question.id, QuestionState.WITHDRAWN))
+
+    async def withdraw_all(self) -> None:
+        """Note that the run has ended for good: what it asked, also in earlier sessions, is no longer wanted."""
+        for question in await withdraw_questions(self._store, self._run_id):
+            self._settle(question)
 
     async def ask(self, path: str, ask: Ask) -> Answer:
         """The answer to what the task at *path* asks; see :meth:`Desk.ask`."""

@@ -27,8 +27,10 @@ from binex.models.names import item_of
 from binex.models.question import Question
 from binex.models.run import Run, RunStatus, RunSummary, TaskFailure
 from binex.models.task import Artifact, ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
+from binex.runtime.failure import MAX_BODY
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore
+from binex.tape.live import StreamRedactor
 from binex.tape.redaction import Redactor
 
 Listener: TypeAlias = Callable[[Event], None]
@@ -270,9 +272,10 @@ class RunLog:
 
     def _redacted_error(self, error: ErrorInfo) -> ErrorInfo:
         texts = {name: value for name, value in error if isinstance(value, str) and name != "kind"}
-        return error.model_copy(
-            update={name: self._redactor.redact_text(text, shapes=True) for name, text in texts.items()}
-        )
+        cut = {name: self._redactor.redact_text(text, shapes=True) for name, text in texts.items()}
+        if error.body is not None and len(error.body) >= MAX_BODY:  # it may end in the middle of a secret
+            cut["body"] = StreamRedactor(self._redactor).feed(error.body)
+        return error.model_copy(update=cut)
 
 
 def _started(task: TaskNode, at: datetime) -> TaskStarted:

@@ -83,13 +83,18 @@ class Orchestrator:
                     await plan.desk.withdraw(outcome.path)
                 for path in scheduler.to_cancel():
                     self._executions.stop(path)
+            if scheduler.is_complete() or self._stopped_as is RunStatus.CANCELLED:
+                await plan.desk.withdraw_all()
             if self._stopped_as is not None and not scheduler.is_complete():
                 log.end_as(self._stopped_as, questions=plan.desk.open_questions)
         return log.summary()
 
     def stop(self, status: RunStatus) -> None:
-        """End the run as *status*: nothing starts any more, and what runs is told to stop."""
-        if self._stopped_as is None or self._is_winding_down:
+        """End the run as *status*: nothing starts any more, and what runs is told to stop.
+
+        The first word counts, but for that of somebody who cancels: then nothing is to go on later.
+        """
+        if self._stopped_as is None or self._is_winding_down or status is RunStatus.CANCELLED:
             self._stopped_as, self._is_winding_down = status, False
             if self._executions is not None:
                 self._executions.stop_all()

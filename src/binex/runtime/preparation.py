@@ -11,7 +11,7 @@ from binex import __version__
 from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError, WorkflowError
-from binex.loader import Bound, bind_source, bind_workflow, locate_faults, redact_source
+from binex.loader import Bound, bind_source, bind_workflow, literal_secrets, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
 from binex.models.workflow import WorkflowSource
@@ -73,7 +73,8 @@ def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> 
     today = None
     with suppress(WorkflowError):
         today = bind_workflow(kept.file, limits=limits, registry=registry)
-    if today is None or today.spec.source is None or redact_source(today.spec.source, Redactor(())) != kept:
+    source = None if today is None else today.spec.source
+    if today is None or source is None or redact_source(source, Redactor(literal_secrets(source))) != kept:
         raise InputError(
             f"{kept.file} holds keys, which are never kept, and it has changed since",
             fix="write ${env.NAME} instead of the key, and run the workflow again",

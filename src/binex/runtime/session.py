@@ -1,6 +1,7 @@
 """Puts the parts together. The command line, servers and users of the library all start here."""
 
 import asyncio
+import math
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from binex.loader import (
     Bound,
     bind_workflow,
     find_literal_keys,
+    literal_secrets,
     load_settings,
     node_uses,
     redact_source,
@@ -187,6 +189,7 @@ class Session:
         redactor = self._redactor(environment)
         uses = tuple(node_uses(spec, dag).values())
         await prepare_agents(self.registry, uses, source)
+        redactor.add(literal_secrets(source))
         kept = redact_source(source, redactor)
         run = Run(
             id=new_run_id(),
@@ -242,7 +245,8 @@ class Session:
             await prepare_agents(self.registry, uses, source)
             versions = await versions_of(self.registry, uses, source)
             self._compare_code(before, versions, strict=strict)
-            past = await read_past(self.store, before.id)
+            # Who gives more money now no longer wants what was to be stopped meanwhile.
+            past = await read_past(self.store, before.id, before.ended_at if max_cost is None else None)
             after = before.model_copy(
                 update={
                     "status": RunStatus.RUNNING,
@@ -254,12 +258,12 @@ class Session:
                     "spend": past.spent,
                 }
             )
-            await self.store.save_run(after)
             attempts = Counter(known.attempts) | Counter(past.attempts)  # the larger number of each
             context = RunContext(after.id, source.folder, variables, environment, attempts)
             bookmarks = await self.store.list_bookmarks(after.id)
             redactor = self._redactor(environment)
             parts = RunParts(after, bound, context, redactor, nullcontext(lease), past, bookmarks)
+            await self.store.save_run(after)
             return await self._execute(parts, known.outcomes)
 
     async def cancel(self, run: str) -> Run:
@@ -339,9 +343,15 @@ class Session:
 
 
 def _budget(budget: Budget | None, max_cost: float | None) -> Budget | None:
-    """The budget in force, where *max_cost* may have been given on top of what was said before."""
+    """The budget in force, where *max_cost* may have been given on top of what was said before.
+
+    Raises:
+        InputError: *max_cost* is no amount.
+    """
     if max_cost is None:
         return budget
+    if not 0 <= max_cost < math.inf:
+        raise InputError(f"a budget cannot be {max_cost:g} US dollars", fix="give a number of at least 0")
     return Budget(max_cost=max_cost) if budget is None else budget.model_copy(update={"max_cost": max_cost})
 
 

@@ -63,7 +63,8 @@ async def _tape(request: "ClientRequest", handler: "Handler") -> "ClientResponse
             if known is None:
                 _tape_sent(body, exchange)
             response = await handler(request)
-        exchange.begin_response(response.status, list(response.headers.items()), is_decoded=True)
+        is_decoded = request.session.auto_decompress
+        exchange.begin_response(response.status, list(response.headers.items()), is_decoded=is_decoded)
     except BaseException as error:
         exchange.fail(error)
         raise

@@ -44,6 +44,16 @@ class Chains:
         return Body(last=last, size=len(data), media_type=media_type), new
 
 
+class Wholes:
+    """Makes bodies of one part each, and remembers nothing: for calls that are only passed on."""
+
+    def make(self, data: bytes, media_type: str, *, is_shared: bool) -> tuple[Body, list[BodyPart]]:  # noqa: ARG002 - that of chains
+        """The body of *data*, and its only part; none where there is no data."""
+        digest = sha256(data).hexdigest() if data else ""
+        parts = [BodyPart(digest, "", digest, data)] if data else []
+        return Body(last=digest, size=len(data), media_type=media_type), parts
+
+
 def _pieces(data: bytes) -> Iterator[bytes]:
     """*data* in the pieces that its parts are made of."""
     if len(data) < _WORTH_CUTTING or not data.startswith(b"{"):

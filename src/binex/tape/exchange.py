@@ -6,6 +6,8 @@ from binex.tape.recorder import Headers, Recorded, Recorder
 
 _LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: response.completed")
 _LONGEST_LAST = 1 << 16
+_MOST_ASKED = 64 << 20
+"""How much of a request is kept: an upload may be larger than memory."""
 
 
 class Exchange:
@@ -19,6 +21,7 @@ class Exchange:
         "_last",
         "_recorder",
         "_request",
+        "_room",
         "_taping",
         "_target",
     )
@@ -29,17 +32,24 @@ class Exchange:
         self._target = f"{method} {url}"
         self._headers = headers
         self._request: list[bytes] = []
+        self._room = _MOST_ASKED
         self._last = b""
         self._is_events = False
         self._decode: Decoder | None = None
         self._taping = recorder.begin(
-            CallKind.HTTP, self._target, body or b"", media_type=_value(headers, "content-type"), headers=headers
+            CallKind.HTTP,
+            self._target,
+            (body or b"")[:_MOST_ASKED],
+            media_type=_value(headers, "content-type"),
+            headers=headers,
         )
         self._has_asked = body is not None
 
     def ask(self, piece: bytes) -> None:
         """A piece of the request has been sent."""
-        self._request.append(bytes(piece))
+        if self._room:
+            self._request.append(bytes(piece)[: self._room])
+            self._room -= len(self._request[-1])
 
     def answer(self, body: bytes) -> Recorded | None:
         """What the tape answers instead of the outside, if anything.
@@ -47,7 +57,8 @@ class Exchange:
         Raises:
             ReplayError: only the tape may answer, and it has nothing that fits.
         """
-        return self._recorder.answer(CallKind.HTTP, self._target, body)
+        media_type = _value(self._headers, "content-type")
+        return self._recorder.answer(CallKind.HTTP, self._target, body[:_MOST_ASKED], media_type=media_type)
 
     def begin_response(self, status: int, headers: Headers, *, is_decoded: bool = False) -> None:
         """The response begins; *is_decoded* where its body will come without its content coding."""

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
@@ -64,26 +63,28 @@ def _is_being_imported(module: ModuleType) -> bool:
 
 
 class _Finder(MetaPathFinder):
-    """Finds what others find, and sees that it is hooked once it is loaded."""
+    """Finds what others find, and sees that it is hooked once it is loaded. To look for a module changes nothing."""
 
     def __init__(self, waiting: dict[str, Hook]) -> None:
         self._waiting = waiting
 
     def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol's; all of ours are at the top
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        hook = self._waiting.pop(name, None)
-        if hook is None:
+        if name not in self._waiting:
             return None
-        spec = find_spec(name)  # as if this finder were not there: it does not know the name any more
-        if spec is None or spec.loader is None:
-            self._waiting[name] = hook
-            return None
-        spec.loader = _HookingLoader(spec.loader, hook)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _HookingLoader(spec.loader, self.hook)
         return spec
+
+    def hook(self, module: ModuleType) -> None:
+        """Hook *module*, which has just been loaded."""
+        hook = self._waiting.pop(module.__name__, None)
+        if hook is not None:
+            hook(module)
 
 
 class _HookingLoader(Loader):

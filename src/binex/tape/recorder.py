@@ -89,7 +89,7 @@ class Recorder(Protocol):
         """A call begins."""
         ...
 
-    def answer(self, kind: CallKind, target: str, request: bytes = b"") -> Recorded | None:
+    def answer(self, kind: CallKind, target: str, request: bytes = b"", *, media_type: str = "") -> Recorded | None:
         """What the tape has to say instead of the outside; None where the outside is to be asked.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 from binex.models.call import BodyPart, Call, CallKind, Chunk, Spend, Usage, call_of
 from binex.models.task import now
 from binex.tape.asked import hash_asked
-from binex.tape.bodies import Chains
+from binex.tape.bodies import Chains, Wholes
 from binex.tape.cutting import Cutter
 from binex.tape.recorder import Headers, Recorded, Sink
 from binex.tape.redaction import Redactor
@@ -39,7 +39,8 @@ class AttemptRecorder:
     """Records the calls of one attempt, from any thread.
 
     A call is handed to *sink* when it has ended, in the thread that ended it. Where a *player* is given, it is
-    asked before the outside is. A response is kept up to *body_bytes*; of the rest only the size is known.
+    asked before the outside is. A response is kept up to *body_bytes*; of the rest only the size is known. *bodies*
+    makes the parts in which bodies are handed over.
     """
 
     def __init__(  # noqa: PLR0913 - the attempt, and by name what surrounds it
@@ -51,6 +52,7 @@ class AttemptRecorder:
         sink: Sink,
         redactor: Redactor,
         player: Answers | None = None,
+        bodies: Chains | Wholes | None = None,
         body_bytes: int = BODY_BYTES,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -62,7 +64,7 @@ class AttemptRecorder:
         self._sink = sink
         self._cutter = Cutter(redactor)
         self._player = player
-        self._chains = Chains()
+        self._bodies = bodies or Chains()
         self._lock = threading.Lock()
         self._open: dict[int, CallTaping] = {}
         self._count = 0
@@ -102,12 +104,12 @@ class AttemptRecorder:
         taping.ask(request, media_type=media_type, headers=headers)
         return taping
 
-    def answer(self, kind: CallKind, target: str, request: bytes = b"") -> Recorded | None:
+    def answer(self, kind: CallKind, target: str, request: bytes = b"", *, media_type: str = "") -> Recorded | None:
         """What the tape has to say instead of the outside; None where the outside is to be asked."""
         if self._player is None:
             return None
         target = self._cutter.cut_target(target)
-        body = self._cutter.cut_body(request, "")
+        body = self._cutter.cut_body(request, media_type)
         return self._player.answer(kind, target, hash_asked(kind, target, body))
 
     def adopt(self, call: Call, request: bytes, response: bytes) -> None:
@@ -136,7 +138,7 @@ class AttemptRecorder:
             # Both end when an attempt is stopped, the request before the call that it was made for: the bytes are its.
             if not taping.is_complete and taping.number != self._progress_is_for:
                 self._progress, self._progress_is_for = taping.progress, taping.parent
-        call, parts = taping.build(self._cutter, self._chains)
+        call, parts = taping.build(self._cutter, self._bodies)
         if call.kind is CallKind.MODEL:
             with self._lock:
                 self._spend = (self._spend or Spend()).plus(call.spend)
@@ -254,13 +256,13 @@ class CallTaping:
         """It is over. Only the first end counts."""
         self._finish(None, is_complete=is_complete)
 
-    def build(self, cutter: Cutter, chains: Chains) -> tuple[Call, list[BodyPart]]:
+    def build(self, cutter: Cutter, bodies: Chains | Wholes) -> tuple[Call, list[BodyPart]]:
         """The call as it is kept, and the parts of its bodies that were not handed over before."""
         target = cutter.cut_target(self._target)
         request = cutter.cut_body(self._request, self._request_type)
         response, sizes = cutter.cut_stream(b"".join(self._pieces), self._media_type, self._sizes)
-        asked, parts = chains.make(request, self._request_type, is_shared=True)
-        answered, more = chains.make(response, self._media_type, is_shared=False)
+        asked, parts = bodies.make(request, self._request_type, is_shared=True)
+        answered, more = bodies.make(response, self._media_type, is_shared=False)
         usage, cost_usd, priced_by = self._priced
         call = call_of(
             {

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from binex.errors import ReplayError
 from binex.models.call import Body, BodyPart, Call, CallKind
+from binex.tape.bodies import Wholes
 from binex.tape.recorder import Recorded, Recorder
 from binex.tape.redaction import Redactor
 from binex.tape.taping import AttemptRecorder
@@ -25,7 +26,9 @@ def recorder_of_process(
 ) -> AttemptRecorder:
     """A recorder whose calls are sent elsewhere; only there it is known what is secret."""
     refuse = _Refusal(task) if is_playing else None
-    return AttemptRecorder(run_id, task, attempt, sink=_Sender(send), redactor=Redactor(()), player=refuse)
+    return AttemptRecorder(
+        run_id, task, attempt, sink=_Sender(send), redactor=Redactor(()), player=refuse, bodies=Wholes()
+    )
 
 
 def receive(recorder: Recorder, description: dict[str, JsonValue], request: bytes, response: bytes) -> None:
@@ -34,28 +37,22 @@ def receive(recorder: Recorder, description: dict[str, JsonValue], request: byte
 
 
 class _Sender:
-    """A sink that sends calls with their bodies as a whole."""
+    """A sink that sends calls, whose bodies are of one part each."""
 
     def __init__(self, send: Callable[[Sequence[bytes]], None]) -> None:
         self._send = send
         self._process = os.getpid()
-        self._parts: dict[str, BodyPart] = {}
 
     def __call__(self, call: Call, parts: Sequence[BodyPart]) -> None:
         if os.getpid() != self._process:
             return  # a fork of ours: it writes to the same pipe, and would write into our messages
-        self._parts.update((part.id, part) for part in parts)
+        data = {part.id: part.data for part in parts}
         description = json.dumps({"status": STATUS, "call": call.model_dump(mode="json")}).encode()
-        self._send((description, self._bytes(call.request), self._bytes(call.response)))
+        self._send((description, _bytes_of(call.request, data), _bytes_of(call.response, data)))
 
-    def _bytes(self, body: Body | None) -> bytes:
-        pieces: list[bytes] = []
-        last = "" if body is None else body.last
-        while last:
-            part = self._parts[last]
-            pieces.append(part.data)
-            last = part.previous
-        return b"".join(reversed(pieces))
+
+def _bytes_of(body: Body | None, data: dict[str, bytes]) -> bytes:
+    return b"" if body is None or not body.last else data[body.last]
 
 
 class _Refusal:

@@ -67,6 +67,13 @@ async def test_the_key_of_the_environment_is_hidden(monkeypatch: pytest.MonkeyPa
     assert bench.around.hidden == ["sk-from-environment"]
 
 
+async def test_a_key_that_is_there_and_not_needed_is_hidden_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", "from-environment")
+    bench = Bench(ollama=ToldBackend([text("a")]))
+    await bench.answer("llm://ollama/small")
+    assert bench.around.hidden == ["from-environment"]
+
+
 async def test_money_is_set_apart_and_spent() -> None:
     bench = Bench()
     await bench.answer(config={"answers": [{"text": "hi", "price": 0.25, "usage": {"input_tokens": 5}}]})

@@ -251,3 +251,6 @@ async def test_an_answer_can_be_cut_off() -> None:
     answers: JsonValue = [{"text": "so far", "finish": "length", "usage": {"output_tokens": 9}}]
     with pytest.raises(BadReplyError, match="cut off after 9 tokens"):
         await Bench().answer(config={"answers": answers})
+    answers = [{"text": "so", "finish": "length", "usage": {"output_tokens": 1}}]
+    with pytest.raises(BadReplyError, match="cut off after 1 token$"):
+        await Bench().answer(config={"answers": answers})

@@ -103,6 +103,20 @@ async def test_azure_gets_its_api_version(server: ModelServer) -> None:
     assert server.requests[0].path == "/v1/chat/completions?api-version=preview"
 
 
+@pytest.mark.parametrize(("provider", "is_told"), [("openai", True), ("groq", False)])
+async def test_what_the_environment_says_for_openai_is_told_to_nobody_else(
+    provider: str, is_told: bool, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway-Key: canary")
+    request = ModelRequest(provider=provider, model="mine", messages=HI)
+    async for _ in PydanticAiBackend().stream(request, Connection(api_base=server.url(), api_key="k")):
+        pass
+    told = {"openai-organization", "openai-project", "x-gateway-key"} & server.requests[0].headers.keys()
+    assert len(told) == (3 if is_told else 0)
+
+
 @each
 async def test_the_models_can_be_listed(protocol: Protocol, server: ModelServer) -> None:
     connection = Connection(api_base=server.url(protocol), api_key="k")

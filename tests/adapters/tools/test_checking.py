@@ -41,6 +41,12 @@ async def test_tools_that_can_be_there_have_no_faults_and_nothing_runs(kit: Tool
         ("python://kit", "'python://kit' does not name a function", "write python://module.function, for a module"),
         ("python://echo", "'python://echo' does not name a function", "write python://module.function, for a module"),
         ("mcp://", "'mcp://' does not name a tool", "write python://module.function, mcp://server/tool, or"),
+        (
+            "builtin://web_search",
+            "'builtin://web_search' is not supported yet",
+            "write a function and name it as python://",
+        ),
+        ("builtin://", "'builtin://' is not supported yet", "write a function and name it as python://"),
         ("python://kit.serch", "module 'kit' has no function 'serch'", "did you mean 'search'?"),
         ("python://kti.search", "there is no module 'kti' in the workflow's folder", "did you mean 'kit'?"),
         ("python://broken.it", "broken.py:1: invalid syntax", ""),

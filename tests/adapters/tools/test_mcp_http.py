@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
+from binex.adapters.tools.mcp_connection import McpConnection
 from binex.adapters.tools.mcp_http import MESSAGE_BYTES
 from binex.errors import AuthenticationError, BadReplyError, RemoteError
 from binex.models.workflow import McpServer
@@ -136,6 +137,33 @@ async def test_a_server_that_never_answers_is_given_up(bench: ToolBench) -> None
         with pytest.raises(RemoteError, match=r"did not answer initialize in 0\.5 s"):
             async with bench.open("mcp://library", library=McpServer(url=url)):
                 pass
+
+
+async def test_a_server_that_never_ends_its_session_is_left_behind() -> None:
+    said = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "serverInfo": {"name": "x", "version": "1"},
+        "tools": [],
+    }
+
+    async def answer(body: bytes) -> bytes:
+        asked = json.loads(body or b"{}")
+        if not body or asked["method"] == "tools/call":
+            await asyncio.Event().wait()
+        text = json.dumps({"jsonrpc": "2.0", "id": asked.get("id"), "result": said})
+        headers = "content-type: application/json\r\nmcp-session-id: s\r\n"
+        return refusal("200 OK", text, headers) if "id" in asked else refusal("202 Accepted", "")
+
+    async with answering(answer) as url:
+        connection = McpConnection("library", McpServer(url=url), None, start_s=10, close_s=0.1)
+        assert await connection.list_tools() == []
+        call = asyncio.create_task(connection.call_tool("slow", {}))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await connection.close()
+            with pytest.raises(RemoteError, match="the MCP server 'library'"):
+                await call
 
 
 async def test_an_answer_without_an_end_is_cut_off(bench: ToolBench) -> None:

@@ -69,7 +69,8 @@ async def test_a_server_sees_nothing_of_our_environment_but_what_it_is_given(
 
 
 async def test_what_is_called_a_secret_is_hidden(bench: ToolBench) -> None:
-    server = bench.odd("good", ODD_TOKEN="t-123", ODD_MODE="fast", AUTHORIZATION="Bearer b-456")
+    said = {"ODD_TOKEN": "t-123", "ODD_MODE": "fast", "MAX_TOKENS": "4096", "TOKENIZERS_PARALLELISM": "false"}
+    server = bench.odd("good", **said, AUTHORIZATION="Bearer b-456")
     async with bench.open("mcp://odd/echo", odd=server):
         pass
     assert bench.surroundings.hidden == ["t-123", "Bearer b-456", "b-456"]

@@ -6,10 +6,8 @@ Imports the HTTP and A2A libraries, and is imported at the first connection only
 import json
 import os
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -18,6 +16,7 @@ from a2a.utils.errors import A2AError, InternalError, InvalidAgentResponseError
 from google.protobuf.json_format import Error as ProtobufError  # type: ignore[import-untyped]
 
 from binex.adapters.a2a.reading import bad_reply
+from binex.adapters.retry_after import read_retry_after
 from binex.errors import AgentError, AuthenticationError, RemoteError
 
 _UNREADABLE: Final = (ProtobufError, ValueError, LookupError, TypeError, AttributeError)
@@ -58,18 +57,7 @@ def refusal_of(response: httpx.Response) -> RemoteError:
             status=status,
             body=body,
         )
-    return RemoteError(answered, host=host, status=status, body=body, retry_after_ms=retry_after_ms(response))
-
-
-def retry_after_ms(response: httpx.Response) -> int | None:
-    """How long the other side asks to wait, in seconds or until a date."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return int(value[:9]) * 1000
-    try:
-        return max(0, round((parsedate_to_datetime(value).timestamp() - time.time()) * 1000))
-    except (ValueError, OverflowError):
-        return None
+    return RemoteError(answered, host=host, status=status, body=body, retry_after_ms=read_retry_after(response.headers))
 
 
 def _translated(error: Exception, host: str) -> RemoteError:

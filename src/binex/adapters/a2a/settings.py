@@ -1,16 +1,13 @@
 """``config`` of a node with an A2A agent."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias, cast
 
 from pydantic import JsonValue
 
+from binex.adapters.named_secrets import secrets_in
 from binex.errors import AgentError, FieldFault, suggest
-
-_SECRET_NAME: Final = re.compile(r"auth|cookie|key|token|secret|session|signature", re.IGNORECASE)
-"""Headers whose values are taken for secrets; to hide each value would cut common words out of the tape."""
 
 Secret: TypeAlias = str | Mapping[str, str]
 """A key or token as text, or ``{username, password}``."""
@@ -58,10 +55,7 @@ class Settings:
             yield self.token
         for secret in self.auth.values():
             yield from (secret,) if isinstance(secret, str) else secret.values()
-        for name, value in self.headers.items():
-            if _SECRET_NAME.search(name):
-                yield value
-                yield from value.split()[1:]  # the key of "Bearer key" alone
+        yield from secrets_in(self.headers)
 
 
 def _is_text(value: JsonValue) -> bool:

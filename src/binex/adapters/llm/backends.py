@@ -1,15 +1,18 @@
 """Which backend speaks to which provider; each is made when it is first asked for, and then kept."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from binex.adapters.base import HoldsResources
+from binex.adapters.extras import is_installed
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import ModelBackend
-from binex.adapters.llm.providers import PROVIDERS, Family
+from binex.adapters.llm.providers import ALIASES, PROVIDERS, Family
 from binex.errors import InputError, suggest
 
 MOCK: Final = "mock"
+_PYDANTIC_AI: Final = "pydantic_ai"
 
 
 class Backends:
@@ -17,11 +20,11 @@ class Backends:
 
     def __init__(self, given: Mapping[str, ModelBackend] | None = None) -> None:
         self._given = dict(given or {})
-        self._known = frozenset({MOCK, *PROVIDERS, *self._given})
+        self._known = frozenset({MOCK, *PROVIDERS, *ALIASES, *self._given})
         self._made: dict[str, ModelBackend] = {}
 
     def name_of(self, agent: str) -> ModelName:
-        """The model that a URI names.
+        """The model that a URI names, by our name of its provider.
 
         Raises:
             InputError: it is no URI of a model, or nobody speaks to its provider.
@@ -30,13 +33,15 @@ class Backends:
         if name.provider not in self._known:
             message = f"nobody speaks to the provider '{name.provider:.40}'"
             raise InputError(message, fix=suggest(name.provider, self._known, "providers"))
-        return name
+        if name.provider in self._given:
+            return name
+        return replace(name, provider=ALIASES.get(name.provider, name.provider))
 
     def backend_for(self, provider: str) -> ModelBackend:
         """The backend of a known provider."""
         if provider in self._given:
             return self._given[provider]
-        kind = provider if provider == MOCK or PROVIDERS[provider].family is Family.OLLAMA else "others"
+        kind = _kind_of(provider)
         if kind not in self._made:
             self._made[kind] = _make(kind)
         return self._made[kind]
@@ -48,15 +53,29 @@ class Backends:
                 await backend.close()
 
 
+def _kind_of(provider: str) -> str:
+    """Who speaks to it. The two large libraries never share an environment: where only LiteLLM is, it does it all."""
+    if provider == MOCK:
+        return MOCK
+    family = PROVIDERS[provider].family
+    if family in (Family.OLLAMA, Family.LITELLM):
+        return family
+    return Family.LITELLM if is_installed("litellm") and not is_installed("pydantic_ai") else _PYDANTIC_AI
+
+
 def _make(kind: str) -> ModelBackend:
     if kind == MOCK:
         from binex.adapters.llm.mock import MockBackend
 
         return MockBackend()
-    if kind == "others":
+    if kind == _PYDANTIC_AI:
         from binex.adapters.llm.pydantic_ai_backend import PydanticAiBackend
 
         return PydanticAiBackend()
+    if kind == Family.LITELLM:
+        from binex.adapters.llm.litellm_backend import LitellmBackend
+
+        return LitellmBackend()
     from binex.adapters.llm.ollama_backend import OllamaBackend
 
     return OllamaBackend()

@@ -207,6 +207,7 @@ def _is_free(error: AgentError) -> bool:
 
 def _length_of(reply: Reply, request: ModelRequest) -> str:
     usage = sensible(reply.finished.usage) if reply.finished else None
-    after = f" after {usage.output_tokens:,} tokens" if usage and usage.output_tokens is not None else ""
+    length = usage.output_tokens if usage else None
+    after = "" if length is None else f" after {length:,} token{'' if length == 1 else 's'}"
     limit = request.settings.get("max_tokens")
     return after if limit is None else f"{after} (config.max_tokens: {limit})"

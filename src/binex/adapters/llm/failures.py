@@ -8,12 +8,12 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
 from binex.adapters.llm.providers import Endpoint
 from binex.adapters.llm.reply import EncodedError, Reply, TooLongError
+from binex.adapters.retry_after import positive, read_retry_after
 from binex.errors import AgentError, AuthenticationError, BadReplyError, RemoteError
 
 SHOWN: Final = 200
@@ -138,22 +138,12 @@ def _refused(status: int, said: str, endpoint: Endpoint, model: str, reply: Repl
 
 
 def retry_after_ms(headers: Mapping[str, str], body: str = "", *, now: datetime | None = None) -> int | None:
-    """How long the other side asks to be left alone: in milliseconds, in seconds, as a date, or in the body."""
-    milliseconds = _positive(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return int(milliseconds)
-    given = headers.get("retry-after", "").strip()
-    seconds = _positive(given)
-    if seconds is None and given:
-        try:
-            at = parsedate_to_datetime(given)
-        except ValueError:
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        seconds = max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
-    if seconds is None:
+    """How long the other side asks to be left alone, in its headers or in the body."""
+    asked = read_retry_after(headers, now=now)
+    if asked is None:
         seconds = _google_delay(body)
-    return None if seconds is None else int(seconds * 1000)
+        asked = None if seconds is None else int(seconds * 1000)
+    return asked
 
 
 def _google_delay(body: str) -> float | None:
@@ -161,16 +151,8 @@ def _google_delay(body: str) -> float | None:
     for detail in _list_in(_decoded(body), "error", "details"):
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str) and delay.endswith("s"):
-            return _positive(delay[:-1])
+            return positive(delay[:-1])
     return None
-
-
-def _positive(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number < 1e9 else None
 
 
 def _said(body: str) -> str:

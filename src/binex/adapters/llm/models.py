@@ -12,6 +12,7 @@ from binex.adapters.llm.exchange import Exchange, Reply, Voice
 from binex.adapters.llm.messages import with_instruction
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, Message, ModelBackend, ModelRequest, ToolSpec
+from binex.adapters.llm.providers import PROVIDERS
 from binex.adapters.llm.settings import SCRIPT, NodeSettings, usable_settings
 from binex.adapters.llm.structured import Shape
 from binex.errors import AgentError, CheaperModelError, InputError, RemoteError
@@ -51,10 +52,12 @@ class Models:
 
     @property
     def key_variables(self) -> set[str]:
-        """Where the keys of all models that may be asked are expected."""
+        """Where the keys of all models that may be asked can be, also where none is needed."""
         agents = [self._task.agent, *self._task.fallbacks, *filter(None, [self._task.repair.escalate])]
         providers = {self._backends.name_of(agent).provider for agent in agents}
-        return {name for each in providers for name in self._backends.backend_for(each).key_variables(each)}
+        expected = [self._backends.backend_for(each).key_variables(each) for each in providers]
+        possible = [PROVIDERS[each].key_variables for each in providers if each in PROVIDERS]
+        return {name for names in (*expected, *possible) for name in names}
 
     async def ask(self, messages: Sequence[Message], tools: tuple[ToolSpec, ...], shape: Shape) -> Reply:
         """The reply of the first model that can be had.

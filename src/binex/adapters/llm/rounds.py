@@ -69,7 +69,8 @@ class Conversation:
             if not calls:
                 return reply.text
             if self._toolbox is None:
-                message = f"bad reply from {reply.host}: it asked for the tool '{calls[0].name:.60}'; there are none"
+                wanted = f"it asked for the tool '{calls[0].name:.60}', and there are none"
+                message = f"bad reply from {reply.host}: {wanted}"
                 raise BadReplyError(message, host=reply.host)
             if self._rounds == self._max_rounds:
                 wanted = ", ".join(sorted({call.name for call in calls}))

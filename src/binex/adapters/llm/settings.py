@@ -8,6 +8,7 @@ from typing import Final, cast
 from pydantic import JsonValue
 
 from binex.adapters.llm.port import ModelBackend
+from binex.adapters.named_secrets import secrets_in
 from binex.errors import FieldFault
 
 MAX_TOOL_ROUNDS: Final = 10
@@ -55,8 +56,8 @@ class NodeSettings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be cut out of all that is kept."""
-        found = (self.api_key, *(text for name, text in self.headers.items() if _is_telling(name)))
-        return tuple(text for text in found if text)
+        own = (self.api_key,) if self.api_key else ()
+        return (*own, *secrets_in(self.headers))
 
 
 def read_settings(config: Mapping[str, JsonValue]) -> NodeSettings:
@@ -99,8 +100,3 @@ def has_reference(value: JsonValue) -> bool:
     if isinstance(value, dict):
         return any(map(has_reference, value.values()))
     return isinstance(value, list) and any(map(has_reference, value))
-
-
-def _is_telling(header: str) -> bool:
-    name = header.lower()
-    return any(part in name for part in ("auth", "key", "token", "secret", "cookie"))

@@ -111,6 +111,16 @@ RULES: Final[Mapping[Family, Mapping[str, Rule]]] = {
     },
 }
 
+_AWS: Final = {"aws_region_name": _TEXT, "aws_profile_name": _TEXT}
+_OF_ONE_PROVIDER: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "azure_ai": {"api_version": _TEXT},
+    "bedrock": _AWS,
+    "sagemaker": _AWS,
+    "sagemaker_chat": _AWS,
+    "vertex_ai": {"vertex_project": _TEXT, "vertex_location": _TEXT},
+    "watsonx": {"project_id": _TEXT, "space_id": _TEXT},
+}
+"""Which account, and where: LiteLLM also takes them from the environment."""
 _WITHOUT_TOP_K: Final = frozenset({"openai", "azure"})
 """Others that speak OpenAI's protocol mostly take it."""
 
@@ -118,10 +128,16 @@ _WITHOUT_TOP_K: Final = frozenset({"openai", "azure"})
 def rules_for(provider: str) -> dict[str, Rule]:
     """Every setting of a provider, by name."""
     family = PROVIDERS[provider].family
-    rules = dict(RULES[family])
+    family = Family.OPENAI if family is Family.LITELLM else family  # LiteLLM takes everything under OpenAI's names
+    rules = {**RULES[family], **_OF_ONE_PROVIDER.get(provider, {})}
     if family is Family.OPENAI and provider not in _WITHOUT_TOP_K:
         rules["top_k"] = _whole(1)
     return rules
+
+
+def own_settings_of(provider: str) -> tuple[str, ...]:
+    """The settings that no other provider's protocol has."""
+    return tuple(_OF_ONE_PROVIDER.get(provider, ()))
 
 
 def settings_faults(provider: str, settings: Mapping[str, JsonValue]) -> list[FieldFault]:

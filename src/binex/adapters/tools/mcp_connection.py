@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 PAGES: Final = 100
 """How many pages of tools are asked for."""
+CLOSE_S: Final = 5.0
+"""How long it may take to close a connection; a server that is asked to end its session may never answer."""
 _SAID_OF_ARGUMENTS: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 """What a server may answer with besides an error of the protocol, which is for the model to read."""
 _LOGGERS: Final = ("mcp", "client")
@@ -42,11 +44,14 @@ class McpConnection:
     made from any task of the loop. It is opened in an empty context: it belongs to no attempt.
     """
 
-    def __init__(self, name: str, server: McpServer, folder: str | None, *, start_s: float) -> None:
+    def __init__(
+        self, name: str, server: McpServer, folder: str | None, *, start_s: float, close_s: float = CLOSE_S
+    ) -> None:
         self.name = name
         self._server = server
         self._folder = folder
         self._start_s = start_s
+        self._close_s = close_s
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
         self._session: ClientSession | None = None
@@ -137,18 +142,22 @@ class McpConnection:
     async def _live(self) -> None:
         met: list[Refusal] = []
         refusals.set(met)
+        last_resort: asyncio.TimerHandle | None = None
         try:
             await asyncio.to_thread(_load_sdk)
             async with self._open(met) as session:
                 self._session = session
                 self._opened.set()
                 await self._ended.wait()
+                last_resort = asyncio.get_running_loop().call_later(self._close_s, self.task.cancel)
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise is why it failed
             self._failure = self._failures.of(error, self._process, met, self._start_s)
         else:
             if self._process is not None:
                 self._failure = self._failures.died(self._process, "while it was used")
         finally:
+            if last_resort is not None:
+                last_resort.cancel()
             self._ended.set()
             self._opened.set()
 

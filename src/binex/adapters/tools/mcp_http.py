@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from binex.adapters.retry_after import read_retry_after
 from binex.adapters.tools.mcp_process import LINE_BYTES
 from binex.errors import BadReplyError
 from binex.models.workflow import McpServer
@@ -95,10 +96,8 @@ def _client(headers: dict[str, str]) -> "httpx2.AsyncClient":
             response.stream = Bounded(response.stream)
         noted = refusals.get()
         if noted is not None and response.status_code >= 400:
-            wait = response.headers.get("retry-after", "")
-            noted.append(
-                Refusal(response.status_code, response.reason_phrase, int(wait) * 1000 if wait.isdecimal() else None)
-            )
+            wait = read_retry_after(response.headers)
+            noted.append(Refusal(response.status_code, response.reason_phrase, wait))
 
     timeout = httpx2.Timeout(CONNECT_S, read=READ_S)
     return httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks={"response": [note]})

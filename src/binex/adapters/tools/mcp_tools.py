@@ -1,12 +1,12 @@
 """``mcp://server/tool``: what an MCP server offers, as tools."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import JsonValue
 
 from binex.adapters.attempt import current_attempt
+from binex.adapters.named_secrets import secrets_in
 from binex.adapters.tools.answer import ERROR, shorten, told_error, told_result
 from binex.adapters.tools.arguments import BadArgumentsError, read_arguments
 from binex.adapters.tools.mcp_connection import ToolRefusedError
@@ -20,7 +20,6 @@ from binex.models.workflow import McpServer
 
 SCHEMA_BYTES: Final = 100_000
 """How long the schema of one tool may be."""
-_SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.I)
 
 
 class ServerOfAttempt:
@@ -129,9 +128,5 @@ class ServerTool:
 def _hide_secrets(server: McpServer) -> None:
     """Make known what the names of variables and headers say to be secret; references are known already."""
     hide = current_attempt().hide
-    for name, value in [*server.env.items(), *server.headers.items()]:
-        if _SECRET_NAME.search(name) and value:
-            hide(value)
-            scheme, _, token = value.partition(" ")
-            if token and scheme.isalpha():
-                hide(token)
+    for secret in (*secrets_in(server.env), *secrets_in(server.headers)):
+        hide(secret)

@@ -8,6 +8,7 @@ from binex.errors import InputError
 
 PYTHON: Final = "python://"
 MCP: Final = "mcp://"
+BUILTIN: Final = "builtin://"
 _FIX: Final = "write python://module.function, mcp://server/tool, or mcp://server for all tools of a server"
 
 
@@ -52,4 +53,9 @@ def read_uri(uri: str) -> ToolUri:
         server, _, tool = uri.removeprefix(MCP).partition("/")
         if server:
             return McpUri(uri, server, tool)
+    if uri.startswith(BUILTIN):
+        raise InputError(
+            f"'{uri:.200}' is not supported yet",
+            fix="write a function and name it as python://module.function, or use a tool of an MCP server: mcp://server/tool",
+        )
     raise InputError(f"'{uri:.200}' does not name a tool", fix=_FIX)

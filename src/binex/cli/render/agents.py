@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from binex.analysis.agents import AgentEntry, AgentList, KeyPlace, Role
+from binex.cli.render.errors import in_one_line
 from binex.cli.render.look import Look
 from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
@@ -52,7 +53,7 @@ def _key(key: KeyPlace, look: Look) -> str:
 
 def _health(health: AgentHealth) -> str:
     took = "" if health.latency_ms is None else f" in {duration(health.latency_ms)}"
-    detail = f": {escape(health.detail)}" if health.detail else ""
+    detail = f": {in_one_line(health.detail)}" if health.detail else ""
     return f"{health.status}{took}{detail}"
 
 

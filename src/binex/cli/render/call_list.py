@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from binex.analysis.calls import CallDetail, CallList, Said, name_of
+from binex.cli.render.errors import in_one_line
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
-from binex.cli.render.text import clip, escape, first_line, pretty_json
+from binex.cli.render.text import clip, escape, pretty_json
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.call import Call, CallKind
 from binex.models.money import dollars
@@ -70,7 +71,7 @@ def cost_of(call: Call) -> str:
 def outcome_of(call: Call) -> str:
     """How it ended."""
     if call.error is not None:
-        return f"{call.status} {first_line(call.error)}" if call.status else first_line(call.error)
+        return f"{call.status} {in_one_line(call.error)}" if call.status else in_one_line(call.error)
     ended = str(call.status) if call.status is not None else "ok"
     return ended if call.is_complete else f"{ended}, incomplete"
 

@@ -210,7 +210,7 @@ class LiveProgress:
 
 def _end_of(text: str, width: int) -> str:
     """As much of the end of *text* as fits."""
-    while width_of(text) > width:
+    while text and width_of(text) > width:
         text = text[width_of(text) - width :]
     return text
 

@@ -13,7 +13,7 @@ from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
-from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus
+from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, SkipReason, TaskStatus
 
 _BODY_SHOWN = 400
 """So much of what a remote agent said stands beside its error; `binex calls show` has all of it."""
@@ -61,7 +61,8 @@ def _failure(task: TaskDebug, look: Look) -> Iterator[str]:
 
 def _attempt(record: ExecutionRecord) -> str:
     if record.started_at is None:
-        return "before it could start"
+        is_join = record.error is not None and record.error.kind is ErrorKind.ITEMS
+        return "after its items" if is_join else "before it could start"
     again = "" if record.retry_in_ms is None else f", tried again {duration(record.retry_in_ms)} later"
     return f"attempt {record.attempt}: {words_of(record.status)} in {duration(record.duration_ms)}{again}"
 
@@ -123,7 +124,8 @@ def _about(task: TaskDebug, look: Look) -> str:
 def _variables(found: RunDebug, look: Look) -> Iterator[str]:
     for name, value in found.run.variables.items():
         text = pretty_json(value).replace("\n", " ")
-        yield f"  {escape(name)} = {clip(text, max(20, look.width - width_of(name) - 5))}"
+        room = max(20, look.width - width_of(name) - 5)
+        yield f"  {escape(name)} = {clip(text, room, ellipsis=look.glyph('…', '~'))}"
 
 
 def _versions(found: RunDebug) -> Iterator[str]:

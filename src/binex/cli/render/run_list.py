@@ -23,7 +23,7 @@ def run_list(page: RunPage, number: int, look: Look) -> str:
         return "no more runs" if page.offset else "no runs"
     text = table(_COLUMNS, [_row(run, look) for run in page.runs], look)
     if page.has_more:
-        text += "\n" + look.paint(f"… older ones: --page {number + 1}", "faint")
+        text += "\n" + look.paint(f"{look.glyph('…', '~')} older ones: --page {number + 1}", "faint")
     return text
 
 

@@ -28,18 +28,20 @@ def timeline(trace: Trace, look: Look, *, with_items: bool = False) -> str:
     name_width = min(max(width_of(name) for name in names), max(10, look.width * 2 // 5))
     columns = max(8, look.width - name_width - 4 - 11)
     scale = _Scale(trace.span_ms, trace.pauses, columns)
+    ellipsis = look.glyph("…", "~")
     lines = [pad("", name_width + 4) + look.paint(scale.axis(), "faint")]
     for (task, _), name in zip(rows, names, strict=True):
-        title = pad(clip(name, name_width, ellipsis=look.glyph("…", "~")), name_width)
+        title = pad(clip(name, name_width, ellipsis=ellipsis), name_width)
         start = f"{look.mark(task.status)} {title}  "
         if task.start_ms is None:
-            lines.append(start + look.paint(clip(_why_not(task), columns + 11), "faint"))
+            lines.append(start + look.paint(clip(_why_not(task), columns + 11, ellipsis=ellipsis), "faint"))
             continue
         took = pad(_took(task), 10, is_right=True)
         lines.append(start + _bar(task, scale, look) + f" {took}")
         reason = _reason(task)
         if reason:
-            lines.append(pad("", name_width + 4) + look.paint(clip(reason, columns + 11), style_of(task.status)))
+            said = clip(reason, columns + 11, ellipsis=ellipsis)
+            lines.append(pad("", name_width + 4) + look.paint(said, style_of(task.status)))
     if trace.unsettled:
         lines.append(f"  {count(trace.unsettled, 'node')} not settled")
     return "\n".join(line.rstrip() for line in lines)

@@ -75,7 +75,7 @@ def prepare_folder(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         make_private_folder(folder)
     except OSError as error:
-        if not folder.is_dir() or folder.is_symlink():
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
             require_folder(folder, for_writing=True)
         raise os_failure("write", folder, error) from error
     require_folder(folder, for_writing=True)

@@ -158,7 +158,7 @@ def _client(clients: LoopClients, endpoint: Endpoint, connection: Connection) ->
     def make() -> AsyncOpenAI:
         import httpx2
 
-        return AsyncOpenAI(
+        client = AsyncOpenAI(
             api_key=endpoint.api_key or NO_KEY,
             base_url=endpoint.base_url,
             default_query={"api-version": version} if version else None,
@@ -166,6 +166,10 @@ def _client(clients: LoopClients, endpoint: Endpoint, connection: Connection) ->
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
             http_client=http_client(clients, endpoint.base_url),
         )
+        if endpoint.provider != "openai":  # what the environment says of OpenAI's account is not for anybody else
+            client.organization = client.project = None
+            client._custom_headers = {}
+        return client
 
     return clients.get(("client", endpoint, version), make)
 
