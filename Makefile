@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs bench campaign clean
+.PHONY: demo test check docs bench campaign litellm clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
@@ -29,8 +29,15 @@ bench: $(VENV)/dev.stamp
 campaign: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m campaign
 
+# LiteLLM and binex[agents] need different versions of one library, and so different environments.
+litellm:
+	$(PYTHON) -m venv $(VENV)-litellm
+	$(VENV)-litellm/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[litellm]' \
+		aiohttp hypothesis pytest pytest-asyncio requests uvicorn
+	$(VENV)-litellm/bin/python -m pytest tests/adapters/llm/test_litellm.py tests/adapters/llm/test_litellm_wire.py
+
 clean:
-	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-litellm site dist build .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -139,6 +139,17 @@ concurrency: 50
 """
 
 
+def test_why_a_refused_request_costs_nothing_reads_as_a_price(shell: Shell) -> None:
+    answers = "[{error: {status: 503}}, {text: hi}]"
+    shell.write(
+        "busy.yaml",
+        f"nodes: {{a: {{agent: llm://mock/a, inputs: {{x: 1}}, retry_policy: {{max_retries: 1, delay_ms: 1}}, "
+        f"config: {{answers: {answers}}}}}}}",
+    )
+    assert shell("run", "busy.yaml", "-q").code == 0
+    assert "prices: llm://mock is free; unanswered requests are free" in shell("cost").out
+
+
 @pytest.mark.parametrize("amount", ["nan", "inf", "-1", "much"])
 @pytest.mark.parametrize("command", [("run", "paid.yaml"), ("resume",)])
 def test_what_is_no_amount_of_money_is_refused_before_anything_runs(

@@ -252,5 +252,5 @@ async def test_an_answer_can_be_cut_off() -> None:
     with pytest.raises(BadReplyError, match="cut off after 9 tokens"):
         await Bench().answer(config={"answers": answers})
     answers = [{"text": "so", "finish": "length", "usage": {"output_tokens": 1}}]
-    with pytest.raises(BadReplyError, match="cut off after 1 token$"):
+    with pytest.raises(BadReplyError, match=r"cut off after 1 token$"):
         await Bench().answer(config={"answers": answers})

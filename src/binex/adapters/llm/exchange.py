@@ -103,7 +103,7 @@ class Exchange:
                     if isinstance(error, RemoteError):
                         taping.respond(status=error.status)
                     if reply.size == 0 and _is_free(error):
-                        cost, priced_by = 0.0, "not answered"
+                        cost, priced_by = 0.0, "unanswered requests are free"
                     raise
                 finally:
                     taping.price(usage, cost, priced_by)
