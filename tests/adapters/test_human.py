@@ -23,9 +23,14 @@ def task(agent: str, **fields: Any) -> TaskNode:
 
 
 def use(
-    agent: str, *, outputs: tuple[str, ...] = ("output",), has_instructions: bool = False, **config: Any
+    agent: str,
+    *,
+    outputs: tuple[str, ...] = ("output",),
+    has_instructions: bool = False,
+    has_schema: bool = False,
+    **config: Any,
 ) -> NodeUse:
-    return NodeUse("gate", agent, None, (), config, outputs, has_instructions=has_instructions)
+    return NodeUse("gate", agent, None, (), config, outputs, has_instructions=has_instructions, has_schema=has_schema)
 
 
 def faults(agent: str, **options: Any) -> list[FieldFault]:
@@ -255,6 +260,7 @@ def test_what_is_right_has_no_faults(agent: str, options: dict[str, Any]) -> Non
         ("human://approve", {"default": "perhaps"}, ("config", "default"), "not one of the choices"),
         ("human://input", {"outputs": ("a", "b"), "default": {"a": 1}}, ("config", "default"), "exactly the outputs"),
         ("human://output", {"text": "?"}, ("config", "text"), "asks nothing"),
+        ("human://approve", {"has_schema": True}, ("output_schema",), "no schema"),
         ("human://approve", {"outputs": ("feedback",)}, ("outputs",), "one output"),
         ("human://choose", {"choices": ["a"], "outputs": ("a", "b")}, ("outputs",), "one output"),
     ],

@@ -92,6 +92,9 @@ def faults_of(use: NodeUse) -> list[FieldFault]:
     if kind is not QuestionKind.OUTPUT and len(answer_output(kind, use.outputs)) != 1:
         message = f"the answer to {use.agent} is one output, and the node declares {', '.join(use.outputs)}"
         faults.append(FieldFault(("outputs",), message, "declare one output"))
+    if use.has_schema and kind in (QuestionKind.APPROVE, QuestionKind.CHOOSE):
+        message = f"the answers to {use.agent} are fixed, and no schema is held against them"
+        faults.append(FieldFault(("output_schema",), message, "remove it", at_key=True))
     if use.has_instructions and any(key in use.config for key in ("text", "prompt")):
         faults.append(FieldFault(("system_prompt",), "the question is there twice", "leave system_prompt out"))
     return faults

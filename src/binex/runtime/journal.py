@@ -27,7 +27,7 @@ from binex.models.names import item_of
 from binex.models.question import Question
 from binex.models.run import Run, RunStatus, RunSummary, TaskFailure
 from binex.models.task import Artifact, ErrorInfo, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
-from binex.runtime.failure import MAX_BODY
+from binex.runtime.failure import MAX_BODY, MAX_MESSAGE
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore
 from binex.tape.live import StreamRedactor
@@ -273,8 +273,9 @@ class RunLog:
     def _redacted_error(self, error: ErrorInfo) -> ErrorInfo:
         texts = {name: value for name, value in error if isinstance(value, str) and name != "kind"}
         cut = {name: self._redactor.redact_text(text, shapes=True) for name, text in texts.items()}
-        if error.body is not None and len(error.body) >= MAX_BODY:  # it may end in the middle of a secret
-            cut["body"] = StreamRedactor(self._redactor).feed(error.body)
+        for name, limit in (("message", MAX_MESSAGE), ("body", MAX_BODY)):
+            if len(texts.get(name, "")) >= limit:  # it may end in the middle of a secret
+                cut[name] = StreamRedactor(self._redactor).feed(texts[name]) or cut[name]
         return error.model_copy(update=cut)
 
 

@@ -93,6 +93,10 @@ class LlmAdapter:
             return [FieldFault(("agent",), error.message, error.fix)]
         backend = self._backends.backend_for(name.provider)
         faults = list(settings_faults(use.config, backend, name.provider, name.model))
+        known = PROVIDERS.get(name.provider)
+        if known is not None and known.base_url is None and not _is_placed(use.config, known.base_variables):
+            message = f"{name.provider} is at another address for everyone, and config.api_base does not say where"
+            faults.append(FieldFault(("agent",), message, 'add config: {api_base: "https://…"}'))
         if not use.inputs and not use.has_instructions:
             message = "there is nothing to ask the model: neither 'inputs' nor 'messages'"
             faults.append(FieldFault(("agent",), message, 'add for example inputs: {topic: "${user.topic}"}'))
@@ -196,6 +200,11 @@ class LlmAdapter:
         provider = self._backends.name_of(agent).provider
         names = self._backends.backend_for(provider).key_variables(provider)
         return f"set {names[0]}" if names and not any(os.environ.get(name) for name in names) else None
+
+
+def _is_placed(config: Mapping[str, JsonValue], variables: Sequence[str]) -> bool:
+    """Whether it is known where a provider is that has no address of its own."""
+    return "api_base" in config or any(os.environ.get(name) for name in variables)
 
 
 def _judge(name: ModelName, models: list[str] | None) -> tuple[HealthStatus, str]:
