@@ -24,7 +24,7 @@ from tests.model_server import Answer, ModelServer, Wire, sse
 pytestmark = [
     pytest.mark.skipif(
         find_spec("litellm") is None,
-        reason="LiteLLM is not installed: it cannot share an environment with binex[agents]",
+        reason="LiteLLM cannot share an environment with binex[agents]: `make litellm` runs these in one of their own",
     ),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*`ReadOnly` qualifier"),  # given by its own code
 ]
