@@ -100,7 +100,7 @@ class RunLog:
         self._store = store
         self._redactor = redactor
         self._tell: Listener = tell or (lambda _: None)
-        self._has_listeners = tell is not None
+        self.is_heard = tell is not None  # whether there is any listener
         self._started = time.monotonic()
         self._counts: Counter[TaskStatus] = Counter()
         self._settled: set[str] = set()
@@ -141,7 +141,7 @@ class RunLog:
         for outcome in outcomes:
             self._starting.pop(outcome.path, None)
             self._count(outcome.record)
-            if self._has_listeners:
+            if self.is_heard:
                 self._tell(TaskSettled(record=outcome.record))
         return outcomes
 
@@ -149,7 +149,7 @@ class RunLog:
         self._starting[task.path] = (task, at)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(NOTE_RUNNING_AFTER_S, self._note_running)
-        if self._has_listeners:
+        if self.is_heard:
             self._tell(_started(task, at))
 
     def note_retry(self, record: ExecutionRecord) -> None:
@@ -173,7 +173,7 @@ class RunLog:
             self._spend = self._spend.plus(call.spend)
         with suppress(StoreError):  # the store refuses the next record as well, which ends the run
             self._store.keep_call(call, parts)
-        if self._has_listeners:
+        if self.is_heard:
             self._tell(CallRecorded(call=call))
 
     def tell(self, event: Event) -> None:

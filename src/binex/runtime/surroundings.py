@@ -55,7 +55,7 @@ class RunSurroundings:
 
     def enter(self, task: TaskNode) -> AttemptContext:
         """An attempt at *task* begins."""
-        stream = self._streams[task.path] = _Stream(self._redactor, partial(self._show, task))
+        stream = self._streams[task.path] = _Stream(self._redactor, partial(self._show, task), self._log.is_heard)
         return AttemptContext(
             recorder=AttemptRecorder(
                 task.run_id, task.path, task.attempt, sink=self._log.take_call, redactor=self._redactor
@@ -91,14 +91,17 @@ class RunSurroundings:
 
 
 class _Stream:
-    """Live text on its way to the listeners, without secrets; made ready only where there is any."""
+    """Live text on its way to the listeners, without secrets; made ready only where there is any, and *is_heard*."""
 
-    def __init__(self, redactor: Redactor, show: Callable[[str], None]) -> None:
+    def __init__(self, redactor: Redactor, show: Callable[[str], None], is_heard: bool) -> None:
         self._redactor = redactor
         self._show = show
+        self._is_heard = is_heard
         self._cutter: StreamRedactor | None = None
 
     def feed(self, text: str) -> None:
+        if not self._is_heard:
+            return
         if self._cutter is None:
             self._cutter = StreamRedactor(self._redactor)
         self._pass_on(self._cutter.feed(text))

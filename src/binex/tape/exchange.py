@@ -1,11 +1,14 @@
 """One request over HTTP on tape, whatever library makes it."""
 
+from collections import deque
+
 from binex.models.call import CallKind
 from binex.tape.content_coding import Decoder, decoder_of
 from binex.tape.recorder import Headers, Recorded, Recorder
 
 _LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: response.completed")
-_LONGEST_LAST = 1 << 16
+_LAST_PIECES = 32
+"""In so many pieces the last event of a stream may come."""
 _MOST_ASKED = 64 << 20
 """How much of a request is kept: an upload may be larger than memory."""
 
@@ -33,7 +36,7 @@ class Exchange:
         self._headers = headers
         self._request: list[bytes] = []
         self._room = _MOST_ASKED
-        self._last = b""
+        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
         self._is_events = False
         self._decode: Decoder | None = None
         self._taping = recorder.begin(
@@ -76,7 +79,7 @@ class Exchange:
         if data:
             self._taping.chunk(data)
             if self._is_events:
-                self._last = data if len(data) > 64 else (self._last + data)[-_LONGEST_LAST:]
+                self._last.append(data)
 
     def fail(self, error: BaseException) -> None:
         """It broke off."""
@@ -89,7 +92,8 @@ class Exchange:
 
     def abandon(self) -> None:
         """Nobody reads on. That is no loss where the last event says that it is the last."""
-        self._taping.end(is_complete=self._is_events and any(event in self._last for event in _LAST_EVENTS))
+        last = b"".join(self._last)
+        self._taping.end(is_complete=self._is_events and any(event in last for event in _LAST_EVENTS))
 
     def _ask_whole(self) -> None:
         if not self._has_asked:

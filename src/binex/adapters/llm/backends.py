@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from binex.adapters.base import HoldsResources
@@ -53,6 +54,7 @@ class Backends:
                 await backend.close()
 
 
+@cache  # to look for a library is slow, and this is asked for each request
 def _kind_of(provider: str) -> str:
     """Who speaks to it. The two large libraries never share an environment: where only LiteLLM is, it does it all."""
     if provider == MOCK:
