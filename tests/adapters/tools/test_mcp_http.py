@@ -101,10 +101,10 @@ async def test_a_key_that_is_not_accepted_is_asked_for_once(bench: ToolBench) ->
 
     async with answering(refuse) as url:
         with pytest.raises(AuthenticationError) as caught:
-            async with bench.open("mcp://library", library=McpServer(url=url)):
+            async with bench.open("mcp://books", books=McpServer(url=url)):
                 pass
-    assert caught.value.message.startswith(f"the MCP server 'library' ({url}) answered 401 Unauthorized")
-    assert "mcp_servers.library.headers" in str(caught.value.fix)
+    assert caught.value.message.startswith(f"the MCP server 'books' ({url}) answered 401 Unauthorized")
+    assert "mcp_servers.books.headers" in str(caught.value.fix)
     assert (caught.value.status, caught.value.is_retryable, len(asked)) == (401, False, 1)
 
 
