@@ -18,7 +18,7 @@ from binex.adapters.llm.messages import opening_messages
 from binex.adapters.llm.models import Models
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, ModelBackend
-from binex.adapters.llm.providers import PROVIDERS
+from binex.adapters.llm.providers import PROVIDERS, Family, Provider
 from binex.adapters.llm.rounds import Conversation, Toolbox
 from binex.adapters.llm.settings import NodeSettings, read_settings, settings_faults
 from binex.adapters.llm.structured import Shape
@@ -94,7 +94,8 @@ class LlmAdapter:
         backend = self._backends.backend_for(name.provider)
         faults = list(settings_faults(use.config, backend, name.provider, name.model))
         known = PROVIDERS.get(name.provider)
-        if known is not None and known.base_url is None and not _is_placed(use.config, known.base_variables):
+        is_ours = known is not None and known.family is not Family.LITELLM
+        if known is not None and is_ours and known.base_url is None and not _is_placed(use.config, known):
             message = f"{name.provider} is at another address for everyone, and config.api_base does not say where"
             faults.append(FieldFault(("agent",), message, 'add config: {api_base: "https://…"}'))
         if not use.inputs and not use.has_instructions:
@@ -202,9 +203,9 @@ class LlmAdapter:
         return f"set {names[0]}" if names and not any(os.environ.get(name) for name in names) else None
 
 
-def _is_placed(config: Mapping[str, JsonValue], variables: Sequence[str]) -> bool:
+def _is_placed(config: Mapping[str, JsonValue], provider: Provider) -> bool:
     """Whether it is known where a provider is that has no address of its own."""
-    return "api_base" in config or any(os.environ.get(name) for name in variables)
+    return "api_base" in config or any(os.environ.get(name) for name in provider.base_variables)
 
 
 def _judge(name: ModelName, models: list[str] | None) -> tuple[HealthStatus, str]:
