@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from binex.cli.render.look import Look
-from binex.cli.render.results import spending
+from binex.cli.render.results import cost_of, spending
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import escape
@@ -59,13 +59,4 @@ def _use(use: BudgetUse) -> str:
 def _numbers(spend: Spend) -> list[Cell]:
     style = "warn" if spend.unpriced_calls else "plain"
     counts = (spend.model_calls, spend.input_tokens, spend.cached_tokens, spend.output_tokens, spend.reasoning_tokens)
-    return [*(Cell(f"{number:,}" if number else "·", "plain") for number in counts), Cell(_cost(spend), style)]
-
-
-def _cost(spend: Spend) -> str:
-    """``$0.0034``, ``at least $0.0034``, or ``unknown``."""
-    if not spend.unpriced_calls:
-        return dollars(spend.cost_usd)
-    if spend.unpriced_calls == spend.model_calls:
-        return "unknown"
-    return f"at least {dollars(spend.cost_usd)}"
+    return [*(Cell(f"{number:,}" if number else "·", "plain") for number in counts), Cell(cost_of(spend), style)]
