@@ -138,6 +138,12 @@ def test_a_second_signal_ends_the_process_at_once_and_the_run_can_be_resumed(
 PYTHON_ITSELF = re.compile(r"<frozen site>|Could not import runpy module")
 """What is said where Python itself had not started yet, and so no line of ours."""
 
+OPEN_FILE_OF_AN_IMPORT = re.compile(
+    r"Exception ignored in: .*\nTraceback \(most recent call last\):\n"
+    r'  File "<frozen importlib._bootstrap_external>".*\nResourceWarning: .*\n'
+)
+"""What Python adds where the signal lands while it reads a module; only seen because warnings are errors here."""
+
 
 def test_a_signal_during_start_up_ends_the_process_without_a_traceback(
     make_project: Callable[..., Project], expected: Any
@@ -152,7 +158,7 @@ def test_a_signal_during_start_up_ends_the_process_without_a_traceback(
         finished = process.wait(STOP_WITHIN_S * 2)
         if not PYTHON_ITSELF.search(finished.err):
             assert finished.code in (130, -signal.SIGINT), finished
-            assert "Traceback" not in finished.err, finished
+            assert "Traceback" not in OPEN_FILE_OF_AN_IMPORT.sub("", finished.err), finished
         check_resumed(project, Left.by(project, finished), expected)
 
     at_once(work, (0.0, 0.1, 0.2, 0.3))
@@ -165,7 +171,7 @@ def test_two_signals_during_start_up_end_the_process_without_a_traceback(project
     process.signal(signal.SIGINT)
     finished = process.wait(STOP_WITHIN_S * 2)
     assert finished.code in (130, -signal.SIGINT), finished
-    assert "Traceback" not in finished.err, finished
+    assert "Traceback" not in OPEN_FILE_OF_AN_IMPORT.sub("", finished.err), finished
     check_resumed(project, Left.by(project, finished), expected)
 
 
