@@ -22,6 +22,8 @@ class CallKind(StrEnum):
     """A tool that a model asked for: a Python function, or one of an MCP server."""
     HUMAN = "human"
     """A question to a person."""
+    VALUE = "value"
+    """A moment, a random number or an id that a local function asked Binex for."""
 
 
 class Usage(Model):

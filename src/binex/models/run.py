@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from binex.models.base import Model
 from binex.models.call import Spend
+from binex.models.change import Change
 from binex.models.question import Question
 from binex.models.task import ErrorInfo, TaskStatus
 from binex.models.workflow import Budget
@@ -33,6 +34,30 @@ class Durability(StrEnum):
     """Power loss, on a disk that honours a sync."""
     NORMAL = "normal"
     """The death of the process."""
+
+
+class RunMode(StrEnum):
+    """How a run came to be."""
+
+    RUN = "run"
+    """A workflow was executed from its start."""
+    REPLAY = "replay"
+    """A run was executed again, its calls answered from the tape."""
+    FORK = "fork"
+    """A part of a run was executed again, or something in it was changed."""
+
+
+class Origin(Model):
+    """The run that another one was made from, and what is different."""
+
+    parent: str
+    """The run."""
+    mode: RunMode
+    """What was done with it."""
+    fork_points: tuple[str, ...] = ()
+    """The paths of the tasks from which on it was executed again."""
+    changes: tuple[Change, ...] = ()
+    """What was changed."""
 
 
 class Versions(Model):
@@ -77,6 +102,8 @@ class Run(Model):
     """How many tasks ended in which way; items of a foreach count each, beside their node."""
     error: str | None = None
     """What ended the run itself, where it was not a task."""
+    origin: Origin | None = None
+    """What it was made from, where that is another run."""
     budget: Budget | None = None
     """What they may cost, as the workflow says or as was said when the run was started or resumed."""
     spend: Spend = Field(default_factory=Spend)

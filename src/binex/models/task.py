@@ -281,6 +281,10 @@ class ExecutionRecord(Model):
     """The key that the agent was given."""
     spend: Spend | None = None
     """What the attempt's calls of models cost together; None where it made none."""
+    key: str = ""
+    """The hash of all that its outcome depends on, without its name and place; empty where it had no agent."""
+    key_parts: dict[str, str] = Field(default_factory=dict)
+    """A short hash of each thing that the key is made of, by name: `agent`, `config.temperature`, `inputs.topic`."""
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, PrivateAttr
 
 from binex.models.base import Model
+from binex.models.change import Change
 from binex.models.names import NAME_PATTERN
 
 Name = Annotated[str, Field(pattern=rf"^{NAME_PATTERN}$")]
@@ -189,6 +190,8 @@ class WorkflowSource(Model):
     text: str
     prompts: dict[str, str] = Field(default_factory=dict)
     """The text of every prompt file, by the name that the workflow uses."""
+    changes: tuple[Change, ...] = ()
+    """What a fork has otherwise than the text, in the order in which it is applied."""
 
 
 class WorkflowSpec(Model):

@@ -18,8 +18,10 @@ from binex.runtime.account import Measures
 from binex.runtime.budget import Past, RunLedger
 from binex.runtime.desk import Asker, Patience, RunDesk
 from binex.runtime.journal import Journal, RunLog
+from binex.runtime.keys import Keys
 from binex.runtime.orchestrator import Orchestrator, RunPlan
-from binex.runtime.surroundings import RunSurroundings
+from binex.runtime.recall import Recall
+from binex.runtime.surroundings import AnswersFor, RunSurroundings
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore
 from binex.tape.redaction import Redactor
@@ -36,6 +38,8 @@ class RunParts:
     lease: AbstractAsyncContextManager[Lease]
     past: Past = field(default_factory=Past)
     bookmarks: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    recall: Recall | None = None
+    answers_for: AnswersFor = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,13 @@ def plan_run(
 
     def surround(log: RunLog) -> RunSurroundings:
         return RunSurroundings(
-            log, store, desks=desk, ledgers=ledger, redactor=parts.redactor, bookmarks=parts.bookmarks
+            log,
+            store,
+            desks=desk,
+            ledgers=ledger,
+            redactor=parts.redactor,
+            bookmarks=parts.bookmarks,
+            answers_for=parts.answers_for,
         )
 
     return RunPlan(
@@ -79,6 +89,8 @@ def plan_run(
         lease=parts.lease,
         surround=surround,
         desk=desk,
+        keys=Keys(run.versions.handlers, parts.redactor),
+        recall=parts.recall,
         is_held_up=ledger.is_held_up,
         was_refused=ledger.was_refused,
     )

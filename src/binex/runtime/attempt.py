@@ -11,12 +11,13 @@ from binex.graph.scheduler import Work
 from binex.models.call import Spend
 from binex.models.task import Artifact, ErrorInfo, ErrorKind, ExecutionRecord, Outcome, TaskNode, TaskStatus, now
 from binex.runtime.failure import describe
+from binex.runtime.keys import TaskKey
 
 
 class Attempt:
     """Begins when it is made; ends with :meth:`take` or :meth:`end_as`."""
 
-    def __init__(self, task: TaskNode, work: Work, output_bytes: int) -> None:
+    def __init__(self, task: TaskNode, work: Work, key: TaskKey, output_bytes: int) -> None:
         self.task = task
         self.inputs = list(work.inputs)
         self.started_at = now()
@@ -25,6 +26,7 @@ class Attempt:
         self._started = time.monotonic()
         self._queued_ms = (self._started - work.ready_at) * 1000 if work.task is task else 0.0
         self._output_bytes = output_bytes
+        self._key = key
         self._status = TaskStatus.COMPLETED
         self._error: ErrorInfo | None = None
         self._artifacts: tuple[Artifact, ...] = ()
@@ -120,6 +122,8 @@ class Attempt:
             retry_in_ms=retry_in_ms,
             idempotency_key=task.idempotency_key,
             spend=self.spend,
+            key=self._key.hash,
+            key_parts=dict(self._key.parts),
         )
 
     def outcome(self) -> Outcome:

@@ -19,6 +19,7 @@ from binex.models.limits import Limits
 from binex.models.task import Artifact, ExecutionRecord, Outcome, TaskNode, TaskStatus
 from binex.models.workflow import Backoff
 from binex.runtime.attempt import Attempt
+from binex.runtime.keys import TaskKey
 
 GRACE_S = 2.0
 """How long an agent that was told to stop may take before it is left behind."""
@@ -114,11 +115,11 @@ class Executions:
         """The paths of the tasks, the latest first."""
         return reversed(self._by_path)
 
-    def start(self, work: Work) -> None:
-        """Begin to execute *work*."""
+    def start(self, work: Work, key: TaskKey) -> None:
+        """Begin to execute *work*, whose record gets *key*."""
         assert work.task is not None
         adapter = self.dispatcher.registry.adapter_for(work.task.agent)
-        execution = self._by_path[work.path] = _Execution(self, adapter, work)
+        execution = self._by_path[work.path] = _Execution(self, adapter, work, key)
         execution.begin(work.task)
 
     def stop(self, path: str) -> None:
@@ -147,8 +148,9 @@ class Executions:
 class _Execution:
     """One task, over all its attempts. An attempt ends with an answer, at its deadline, or when it is stopped."""
 
-    def __init__(self, executions: Executions, adapter: AgentAdapter, work: Work) -> None:
+    def __init__(self, executions: Executions, adapter: AgentAdapter, work: Work, key: TaskKey) -> None:
         assert work.task is not None
+        self._key = key
         self._executions = executions
         self._adapter = adapter
         self._work = work
@@ -169,7 +171,7 @@ class _Execution:
         self._spare = task.model_copy(deep=True) if task.attempt < self._last_attempt else None
         self._told_to_stop = None
         executions, loop = self._executions, self._executions.loop
-        attempt = self._attempt = Attempt(task, self._work, executions.dispatcher.limits.output_bytes)
+        attempt = self._attempt = Attempt(task, self._work, self._key, executions.dispatcher.limits.output_bytes)
         self._began = self._began or loop.time()
         executions.log.note_started(task, attempt.started_at)
         context = self._context = executions.surroundings.enter(task)
@@ -185,7 +187,7 @@ class _Execution:
             self._tell_to_stop(TaskStatus.CANCELLED)
         elif self._spare is not None:
             self._cancel_timer()
-            attempt = Attempt(self._spare, self._work, 0)
+            attempt = Attempt(self._spare, self._work, self._key, 0)
             attempt.end_as(TaskStatus.CANCELLED)
             self._executions.settle(attempt.outcome())
 

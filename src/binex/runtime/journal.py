@@ -136,7 +136,7 @@ class RunLog:
         if outcomes:
             await self._store.settle(
                 [outcome.record for outcome in outcomes],
-                [artifact for outcome in outcomes for artifact in outcome.artifacts],
+                [made for outcome in outcomes for made in outcome.artifacts if made.run_id == self._run.id],
             )
         for outcome in outcomes:
             self._starting.pop(outcome.path, None)

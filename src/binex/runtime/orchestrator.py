@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from binex.graph.dag import DAG
-from binex.graph.scheduler import Scheduler
+from binex.graph.scheduler import Scheduler, Work
 from binex.graph.scope import RunContext
 from binex.models.run import Run, RunStatus, RunSummary
 from binex.models.task import Outcome, TaskStatus
@@ -14,6 +14,8 @@ from binex.models.workflow import WorkflowSpec
 from binex.runtime.desk import RunDesk
 from binex.runtime.dispatcher import Dispatcher, Executions, Surroundings
 from binex.runtime.journal import Journal, RunLog
+from binex.runtime.keys import Keys
+from binex.runtime.recall import Recall
 from binex.stores.execution_store import Lease
 from binex.tape.redaction import Redactor
 
@@ -32,6 +34,10 @@ class RunPlan:
     """Makes what every attempt finds around it, once the run is open."""
     desk: RunDesk
     """Where its tasks ask people."""
+    keys: Keys
+    """Computes what its tasks are known by."""
+    recall: Recall | None = None
+    """Knows outcomes of other runs that may stand for its tasks'."""
     is_held_up: Callable[[str], bool] = lambda _: False
     """Whether the task at a path waits for what somebody will say to another task."""
     was_refused: Callable[[str], bool] = lambda _: False
@@ -69,10 +75,7 @@ class Orchestrator:
                 for fan_out in scheduler.new_fan_outs():
                     log.note_fan_out(fan_out)
                 for work in scheduler.ready_work() if self._stopped_as is None else ():
-                    if work.decided is None:
-                        self._executions.start(work)
-                    else:
-                        self._inbox.put(work.decided)
+                    await self._begin(plan, work)
                 await self._leave_if_all_wait(plan)
                 # What settled since the last turn shares one commit, and is durable before anyone builds on it.
                 for outcome in await log.record([self._final(plan, outcome) for outcome in await self._inbox.take()]):
@@ -109,6 +112,20 @@ class Orchestrator:
     def look(self) -> None:
         """See whether anything goes on: something outside the loop has changed."""
         self._inbox.wake()
+
+    async def _begin(self, plan: RunPlan, work: Work) -> None:
+        """Have *work* done, unless its outcome is known without."""
+        assert self._executions is not None
+        if work.task is None:
+            if work.decided is not None:
+                self._inbox.put(work.decided)
+            return
+        key = plan.keys.of(work.task)
+        known = None if plan.recall is None else await plan.recall.find(work, key)
+        if known is None:
+            self._executions.start(work, key)
+        else:
+            self._inbox.put(known)
 
     async def _leave_if_all_wait(self, plan: RunPlan) -> None:
         """Stop where all that runs waits for people, and none of them can be expected to answer meanwhile."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 from pydantic import JsonValue
 
@@ -14,10 +14,13 @@ from binex.runtime.journal import RunLog
 from binex.stores.call_store import CallStore
 from binex.tape.live import StreamRedactor
 from binex.tape.redaction import Redactor
-from binex.tape.taping import AttemptRecorder
+from binex.tape.taping import Answers, AttemptRecorder
 
 Bookmarks = Mapping[str, Mapping[str, JsonValue]]
 """By the task's path, then by name."""
+
+AnswersFor: TypeAlias = Callable[[TaskNode], Answers | None]
+"""What answers the calls of an attempt instead of the outside; None where the outside does."""
 
 
 class OpensDesks(Protocol):
@@ -35,7 +38,7 @@ class OpensLedgers(Protocol):
 class RunSurroundings:
     """Makes the surroundings of the attempts of one run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what surrounds an attempt, each by its name
         self,
         log: RunLog,
         store: CallStore,
@@ -44,6 +47,7 @@ class RunSurroundings:
         ledgers: OpensLedgers,
         redactor: Redactor,
         bookmarks: Bookmarks,
+        answers_for: AnswersFor,
     ) -> None:
         self._log = log
         self._store = store
@@ -51,6 +55,7 @@ class RunSurroundings:
         self._ledgers = ledgers
         self._redactor = redactor
         self._bookmarks = {path: dict(kept) for path, kept in bookmarks.items()}
+        self._answers_for = answers_for
         self._streams: dict[str, _Stream] = {}
 
     def enter(self, task: TaskNode) -> AttemptContext:
@@ -58,7 +63,12 @@ class RunSurroundings:
         stream = self._streams[task.path] = _Stream(self._redactor, partial(self._show, task), self._log.is_heard)
         return AttemptContext(
             recorder=AttemptRecorder(
-                task.run_id, task.path, task.attempt, sink=self._log.take_call, redactor=self._redactor
+                task.run_id,
+                task.path,
+                task.attempt,
+                sink=self._log.take_call,
+                redactor=self._redactor,
+                player=self._answers_for(task),
             ),
             desk=self._desks.for_task(task),
             ledger=self._ledgers.for_task(task),

@@ -1,0 +1,76 @@
+"""What a task is known by: all that its outcome depends on, as a hash. Neither its name nor its place counts."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+
+from pydantic import JsonValue
+
+from binex.models.json_value import encode_json
+from binex.models.task import TaskNode
+from binex.tape.redaction import Redactor
+
+_VERSION: Final = "1"
+"""Changes with the meaning of any part: keys of different versions never match."""
+_PART_CHARACTERS: Final = 16
+"""How much of the hash of a part is kept: enough to tell two apart, and no key to what was hashed."""
+
+
+class TaskKey(NamedTuple):
+    """The key of a task, and what it is made of."""
+
+    hash: str
+    """64 hexadecimal characters."""
+    parts: Mapping[str, str]
+    """A short hash of each thing that counts, by name: `agent`, `code`, `config.temperature`, `inputs.topic`."""
+
+
+class Keys:
+    """Computes the keys of one run's tasks.
+
+    *codes* has the hash of the code behind each agent or tool, by its URI. Secrets count as what is kept of them.
+    """
+
+    def __init__(self, codes: Mapping[str, str], redactor: Redactor) -> None:
+        self._codes = codes
+        self._redactor = redactor
+        self._of_nodes: dict[str, dict[str, str]] = {}
+
+    def of(self, task: TaskNode) -> TaskKey:
+        """The key of *task*."""
+        parts = dict(self._of_node(task))
+        if task.system_prompt is not None:
+            parts["prompt"] = self._hash(task.system_prompt)
+        if task.messages is not None:
+            parts["messages"] = self._hash(task.messages)
+        for name, value in task.config.items():
+            parts[f"config.{name}"] = self._hash(value)
+        for name, server in task.mcp_servers.items():
+            parts[f"mcp_servers.{name}"] = self._hash(server.model_dump())
+        for name, value in task.inputs.items():
+            parts[f"inputs.{name}"] = self._hash(value)
+        text = "\n".join(f"{name}={parts[name]}" for name in sorted(parts))
+        return TaskKey(hashlib.sha256(text.encode()).hexdigest(), parts)
+
+    def _of_node(self, task: TaskNode) -> dict[str, str]:
+        """The parts that are the same for all tasks of a node."""
+        parts = self._of_nodes.get(task.node_id)
+        if parts is None:
+            said: dict[str, JsonValue] = {"agent": task.agent, "outputs": list(task.outputs), "key": _VERSION}
+            if task.output_schema is not None:
+                said["output_schema"] = task.output_schema
+            for name, uris in (("tools", task.tools), ("fallbacks", task.fallbacks)):
+                if uris:
+                    said[name] = list(uris)
+            codes: dict[str, JsonValue] = {
+                uri: self._codes[uri] for uri in (task.agent, *task.tools) if uri in self._codes
+            }
+            if codes:
+                said["code"] = codes
+            parts = self._of_nodes[task.node_id] = {name: self._hash(value) for name, value in said.items()}
+        return parts
+
+    def _hash(self, value: object) -> str:
+        if self._redactor.has_values:
+            value = self._redactor.redact_json(cast(JsonValue, value))
+        return hashlib.sha256(encode_json(value)).hexdigest()[:_PART_CHARACTERS]
