@@ -8,11 +8,12 @@ from pydantic import JsonValue
 
 from binex.adapters.attempt import Ask, AttemptContext, Reservation, attempting
 from binex.errors import UnansweredError
-from binex.models.call import BodyPart, Call
+from binex.models.call import Body, BodyPart, Call
 from binex.models.question import Answer
 from binex.models.task import TaskNode, now
+from binex.tape.player import Player
 from binex.tape.redaction import Redactor
-from binex.tape.taping import AttemptRecorder
+from binex.tape.taping import Answers, AttemptRecorder
 
 
 @dataclass
@@ -29,6 +30,8 @@ class FakeSurroundings:
     bookmarks: dict[str, JsonValue] = field(default_factory=dict)
     reserved: list[tuple[str, float | None]] = field(default_factory=list)
     spent: list[float | None] = field(default_factory=list)
+    player: Answers | None = None
+    """Who answers calls instead of the outside."""
 
     async def ask(self, ask: Ask) -> Answer:
         self.asked.append(ask)
@@ -59,6 +62,15 @@ class FakeSurroundings:
         """What came back."""
         return self._bytes(call.response.last if call.response else "")
 
+    def read(self, body: Body) -> bytes:
+        """A body."""
+        return self._bytes(body.last)
+
+    def player_of(self, task: TaskNode) -> Player:
+        """Who answers an attempt at *task* with what was answered here."""
+        calls = [call for call in self.calls if (call.task, call.attempt) == (task.path, task.attempt)]
+        return Player(calls, self.read)
+
     def _bytes(self, last: str) -> bytes:
         pieces: list[bytes] = []
         while last:
@@ -69,7 +81,9 @@ class FakeSurroundings:
     @contextmanager
     def attempt(self, task: TaskNode) -> Iterator[AttemptContext]:
         """Execute what is in the block as an attempt at *task*."""
-        recorder = AttemptRecorder(task.run_id, task.path, task.attempt, sink=self.take, redactor=Redactor(()))
+        recorder = AttemptRecorder(
+            task.run_id, task.path, task.attempt, sink=self.take, redactor=Redactor(()), player=self.player
+        )
         context = AttemptContext(
             recorder=recorder,
             desk=self,

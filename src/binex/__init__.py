@@ -11,6 +11,9 @@
 
     asyncio.run(main())
 
+Inside a function that a node calls, ``binex.now()``, ``binex.random()`` and ``binex.uuid()`` give the moment, a random
+number and an id, which are recorded with the run: a replay gives the same ones.
+
 Public names are loaded when they are first used, so that ``import binex`` costs next to nothing.
 """
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from binex.models.workflow import WorkflowSpec as WorkflowSpec
     from binex.runtime.session import Session as Session
     from binex.runtime.session import open_session as open_session
+    from binex.tape.values import now as now
+    from binex.tape.values import random as random
+    from binex.tape.values import uuid as uuid
 
 _HOMES = {
     "AgentAdapter": "binex.adapters.base",
@@ -45,7 +51,10 @@ _HOMES = {
     "Session": "binex.runtime.session",
     "TaskNode": "binex.models.task",
     "WorkflowSpec": "binex.models.workflow",
+    "now": "binex.tape.values",
     "open_session": "binex.runtime.session",
+    "random": "binex.tape.values",
+    "uuid": "binex.tape.values",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - names, all of them text

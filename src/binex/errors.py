@@ -24,6 +24,7 @@
         ├── BudgetError         the budget does not allow the call
         │   └── CheaperModelError   somebody decided to go on with another model
         ├── ReplayError         only the tape may answer, and it has nothing that fits
+        │   └── OfflineError    only what is known may count, and this is not
         ├── UnansweredError     nobody answered a question in time
         ├── ProcessDiedError    the agent's process ended before it answered
         └── RemoteCodeError     the agent's code raised, in another process
@@ -245,6 +246,10 @@ class ReplayError(AgentError):
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message, fix=fix, is_retryable=False)
+
+
+class OfflineError(ReplayError):
+    """Only what is known from earlier runs may count, and this would have to be asked."""
 
 
 class UnansweredError(AgentError):

@@ -107,6 +107,18 @@ async def test_sys_exit_is_told_apart_from_a_dead_process(bench: Workbench) -> N
         await bench.value_of("steps.f", isolated=True)
 
 
+async def test_a_fork_that_comes_back_from_the_function_does_not_answer_for_it(bench: Workbench) -> None:
+    bench.write("""
+        import os
+        def f():
+            child = os.fork()
+            if child == 0:
+                raise ValueError("in the fork")
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """)
+    assert await bench.value_of("steps.f", isolated=True) == 0
+
+
 async def test_an_error_that_must_not_be_retried_stays_one(bench: Workbench) -> None:
     bench.write("""
         from binex.errors import AgentError

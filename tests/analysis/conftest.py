@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
+from binex.models.change import Change, ChangeKind
 from binex.models.event import TaskStarted
 from binex.models.names import node_of
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import Artifact, ErrorInfo, ErrorKind, ExecutionRecord, TaskNode, TaskStatus
 from binex.models.workflow import WorkflowSource
+from binex.runtime.forking import Edit, ForkRequest
+from binex.runtime.session import Session, open_session
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
 
@@ -112,3 +115,69 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     folder = tmp_path / ".binex"
     async with open_sqlite_store(folder) as store, AsyncExitStack() as alive:
         yield Ledger(store, folder, alive)
+
+
+KIN = """
+name: kin
+inputs: {topic: {default: tides}, n: {type: array, default: [1, 2, 3]}}
+nodes:
+  plan: {agent: local://echo, inputs: {t: "${user.topic}"}}
+  think:
+    agent: llm://mock/a
+    system_prompt: Be brief
+    inputs: {plan: "${plan.output}"}
+    config: {answers: [{text: hi, price: 0.25, usage: {input_tokens: 10, output_tokens: 3}}]}
+  each: {foreach: "${user.n}", agent: local://odd.stamp, inputs: {value: "${item}"}}
+  never: {agent: local://echo, inputs: {a: 1}, when: "${user.topic} == 'never'"}
+  broken: {agent: local://odd.refuse, inputs: {value: "${each.output}"}}
+  after: {agent: local://echo, inputs: {v: "${broken.output}"}}
+  end: {agent: local://echo, inputs: {x: "${think.output}"}}
+"""
+ODD = """
+import binex
+
+def stamp(value):
+    return [value, binex.random()]
+
+def refuse(value):
+    raise ValueError("no luck")
+"""
+
+
+class Kin:
+    """Runs one workflow, which fails in one place, and makes others from its runs."""
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self.session = session
+        self.store: RunStore = session.store
+        self.file = folder / "kin.yaml"
+        self.file.write_text(KIN, "utf-8")
+        (folder / "odd.py").write_text(ODD, "utf-8")
+
+    async def run(self) -> Run:
+        return (await self.session.run(self.file)).run
+
+    async def replay(self, parent: Run) -> Run:
+        return (await self.session.replay(parent.id)).run
+
+    async def fork(self, parent: Run, **request: Any) -> Run:
+        return (await self.session.fork(parent.id, ForkRequest(**request))).run
+
+    async def prompt(self, parent: Run, prompt: str = "Be very brief") -> Run:
+        """A fork in which the model has another prompt; it answers the same."""
+        change = Change(kind=ChangeKind.FIELD, node="think", path=("system_prompt",), value=prompt, option="--prompt")
+        return await self.fork(parent, fields=(change,))
+
+    async def edit(self, parent: Run) -> Run:
+        """A fork in which somebody has put something else in the place of the plan."""
+        return await self.fork(parent, edits=(Edit("plan", "output", {"t": "by hand"}),))
+
+    async def records(self, run: Run) -> dict[str, ExecutionRecord]:
+        """The last record of every task."""
+        return {record.task: record for record in await self.store.list_records(run.id)}
+
+
+@pytest.fixture
+async def kin(tmp_path: Path) -> AsyncIterator[Kin]:
+    async with open_session(tmp_path / ".binex", durability="normal") as session:
+        yield Kin(session, tmp_path)

@@ -7,8 +7,10 @@ import pytest
 
 from binex.analysis.artifacts import find_damage, get_artifact, list_artifacts
 from binex.analysis.debug import debug
+from binex.cli.render.look import Look
+from binex.cli.render.run_debug import run_debug
 from binex.errors import DamagedDataError
-from binex.models.run import RunStatus
+from binex.models.run import Origin, RunMode, RunStatus
 from binex.models.task import SkipReason, TaskStatus
 from binex.stores.backends.sqlite import open_sqlite_store
 from tests.analysis.conftest import Ledger, error
@@ -26,7 +28,7 @@ async def test_a_failed_run_says_what_failed_what_that_blocked_and_what_to_type(
     assert found.verdict == "Failed: 'b' failed and blocked 2 more."
     (failure,) = found.failures
     assert (failure.task, failure.attempts, failure.blocked) == ("b", 2, ("c", "d"))
-    assert [step.command for step in found.next_steps] == ["resume 1aaa1 --retry-failed"]
+    assert [step.command for step in found.next_steps] == ["resume 1aaa1 --retry-failed", "replay 1aaa1 --from b"]
     tasks = {task.timing.task: task for task in found.tasks}
     assert [record.attempt for record in tasks["b"].records] == [1, 2]
     assert tasks["b"].blocked == ("c", "d")
@@ -75,6 +77,33 @@ async def test_a_completed_run_with_failed_items_says_so(ledger: Ledger) -> None
     assert found.tasks[0].item_count == 2
 
 
+@pytest.mark.parametrize(("failing", "place"), [(("s[1]",), "'s[1]'"), (("s[0]", "s[1]"), "s")])
+async def test_what_failed_first_can_be_executed_again(ledger: Ledger, failing: tuple[str, ...], place: str) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=2)
+    for item in ("s[0]", "s[1]"):
+        failed = {"status": TaskStatus.FAILED, "error": error()} if item in failing else {}
+        await ledger.attempt(run, item, 0, 5, **failed)
+    await ledger.decided(run, "s", 6, TaskStatus.FAILED, attempt=1, error=error("items"))
+    await ledger.attempt(run, "later", 6, 5, status=TaskStatus.FAILED, error=error())
+    assert (await debug(ledger.store, run)).next_steps[-1].command == f"replay 1aaa1 --from {place}"
+
+
+async def test_a_task_that_another_run_stopped_before_says_so(ledger: Ledger) -> None:
+    await ledger.run("1aaa1", status=RunStatus.CANCELLED)
+    replay = await ledger.run("1aaa2", node_count=1, origin=Origin(parent="1aaa1", mode=RunMode.REPLAY))
+    await ledger.decided(replay, "a", 5, TaskStatus.CANCELLED, error=error("stopped"), reused_from="1aaa1")
+    found = await debug(ledger.store, replay)
+    assert found.taken_over == 1
+    assert "from run 1aaa1: only how it ended was taken over" in run_debug(found, Look(), None)
+
+
+async def test_an_interrupted_replay_is_replayed_and_not_resumed(ledger: Ledger) -> None:
+    origin = Origin(parent="1aaa1", mode=RunMode.REPLAY)
+    replay = await ledger.run("1aaa2", status=RunStatus.RUNNING, node_count=1, origin=origin)
+    steps = [step.command for step in (await debug(ledger.store, replay)).next_steps]
+    assert steps == ["replay 1aaa1", "runs --tree 1aaa2"]
+
+
 async def test_many_causes_are_counted(ledger: Ledger) -> None:
     run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=5)
     for number in range(5):
@@ -114,7 +143,7 @@ async def test_an_artifact_that_only_its_record_knows_is_damage(ledger: Ledger) 
     run = await ledger.run("1aaa1", node_count=1)
     await ledger.attempt(run, "a", 0, 5, output_artifacts=("1aaa1~a~output",))
     (damage,) = (await debug(ledger.store, run)).damage
-    assert (damage.where, damage.message) == ("a", "its artifact 1aaa1~a~output is not in the store")
+    assert (damage.where, damage.message) == ("a.output", "its artifact 1aaa1~a~output is not in the store")
 
 
 async def test_a_lost_workflow_is_damage_and_the_rest_is_there(ledger: Ledger) -> None:

@@ -266,3 +266,135 @@ def test_the_schema_is_one(shell: Shell) -> None:
     schema = shell("schema").json()
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "nodes" in schema["properties"]
+
+
+KIN = """
+name: kin
+inputs: {topic: {default: tides}, n: {type: array, default: [1, 2, 3]}}
+nodes:
+  plan: {agent: local://steps.give, inputs: {value: "${user.topic}"}}
+  think:
+    agent: llm://mock/a
+    inputs: {plan: "${plan.output}"}
+    config: {answers: [{text: hi, price: 0.25}]}
+  each: {foreach: "${user.n}", agent: local://steps.give, inputs: {value: "${item}"}}
+  broken: {agent: local://steps.fail, inputs: {value: "${each.output}"}}
+  after: {agent: local://steps.give, inputs: {value: "${broken.output}"}}
+  end: {agent: local://steps.give, inputs: {value: "${think.output}"}}
+"""
+
+
+@pytest.fixture
+def family(shell: Shell) -> Shell:
+    """A run, its replay, a fork of it, and a fork of the fork; oldest first."""
+    shell.write("kin.yaml", KIN)
+    assert shell("run", "kin.yaml", "-q").code == 1
+    assert shell("replay", "latest", "-q").code == 0
+    assert shell("replay", "latest~1", "--edit", "plan.output=by hand", "-q").code == 1
+    assert shell("replay", "latest", "--var", "n=[1, 2, 9]", "-q").code == 1
+    return shell
+
+
+def test_runs_are_shown_as_a_family(family: Shell) -> None:
+    fork_of_fork, fork, replay, run = ids(family)
+    lines = family("runs", "--tree").out.splitlines()
+    assert lines[0].split() == ["RUN", "WHAT", "STATUS", "TASKS", "TOOK", "STARTED"]
+    assert [line.partition("✗")[0].rstrip() for line in lines[1:]] == [
+        f"{run}        kin",
+        f"├─ {replay}     replay",
+        f"└─ {fork}     edited plan.output",
+        f"   └─ {fork_of_fork}  --var n",
+    ]
+    assert family("runs", "--tree", fork).out.splitlines()[1].startswith(run)
+    (found,) = family("runs", "--tree", "--json").json()["families"]
+    assert [(one["run"]["id"], one["depth"], one["change"]) for one in found["runs"]] == [
+        (run, 0, ""),
+        (replay, 1, "replay"),
+        (fork, 1, "edited plan.output"),
+        (fork_of_fork, 2, "--var n"),
+    ]
+    assert found["runs"][1]["run"]["origin"]["parent"] == run
+    flat = family("runs").out.splitlines()
+    assert flat[0].split()[-2:] == ["MADE", "FROM"]
+    assert flat[3].endswith(f"replay of {run}")
+
+
+def test_families_are_paged_and_picked(family: Shell) -> None:
+    family("run", "good.yaml", "-q")
+    first, second = (family("runs", "--tree", "-n", "2", "--page", page).out for page in "12")
+    assert len(first.splitlines()) == 3
+    assert "--page 2" in first
+    assert len(second.splitlines()) == 5
+    assert family("runs", "--tree", "-n", "2", "--page", "3").out == "no more runs\n"
+    assert len(family("runs", "--tree", "--workflow", "good").out.splitlines()) == 2
+    assert family("runs", "--tree", "--status", "waiting").out == "no runs\n"
+
+
+@pytest.mark.parametrize("arguments", [["latest"], ["latest", "--tree", "--page", "2"], ["nothing", "--tree"]])
+def test_a_list_of_one_run_is_bad_input(family: Shell, arguments: list[str]) -> None:
+    said = family("runs", *arguments)
+    assert said.code == 2
+    assert said.err.startswith("Error: ")
+    assert "  fix: " in said.err
+
+
+@pytest.mark.parametrize("command", [["trace"], ["debug"], ["artifacts", "list"], ["cost"], ["calls", "list"]])
+def test_every_view_of_a_run_says_what_it_was_made_from(family: Shell, command: list[str]) -> None:
+    _, fork, replay, run = ids(family)
+    for made, said in ((replay, f"  a replay of run {run}"), (fork, f"  a fork of run {run}: edited plan.output")):
+        assert family(*command, made).out.splitlines()[1] == said
+        assert family(*command, made, "--json").json()["run"]["origin"]["parent"] == run
+
+
+def test_a_trace_says_what_was_taken_over(family: Shell) -> None:
+    fork_of_fork, fork, _, run = ids(family)
+    lines = [line.strip() for line in family("trace").out.splitlines()]
+    assert "6 completed" not in lines[2]
+    assert lines[2].endswith("; 5 of them taken over")
+    assert f"✓ plan      edited, taken over from run {run}" in lines
+    assert f"✓ think     taken over from run {fork}" in lines
+    assert f"2 of 3 items taken over from run {run}" in lines
+    assert f"taken over from run {run}" in family("trace", "--items").out
+    assert fork_of_fork in lines[0]
+
+
+def test_debug_says_that_a_failure_was_taken_over(family: Shell) -> None:
+    _, fork, _, run = ids(family)
+    text = family("debug", fork).out
+    assert f"Failed: 'broken' failed (taken over from run {run}) and blocked 1 more." in text
+    assert f"attempt 1 in run {run}: only how it ended was taken over" in text
+    assert "before it could start" not in text
+    assert f"binex replay {fork} --from broken" in text
+
+
+def test_what_was_left_out_is_said_in_words(family: Shell) -> None:
+    family("replay", "latest~3", "--only", "think", "-q")
+    for command in ("trace", "debug"):
+        assert "left out: the fork was to execute another task alone" in family(command).out
+
+
+def test_artifacts_that_were_taken_over_are_listed_and_shown(family: Shell) -> None:
+    fork_of_fork, fork, _, run = ids(family)
+    rows = {
+        line.split()[0]: line for line in family("artifacts", "list", "--items").out.splitlines() if ".output" in line
+    }
+    assert rows["plan.output"].endswith(f"edited in run {fork}")
+    assert rows["think.output"].endswith(f"from run {fork}")
+    assert rows["each[0].output"].endswith(f"from run {run}")
+    assert rows["each[2].output"].split()[-1] != run
+    assert family("artifacts", "show", "plan").out == "by hand\n"
+    assert family("artifacts", "show", fork_of_fork, "each").out.split() == ["[", "1,", "2,", "9", "]"]
+    assert family("artifacts", "show", "think", "--json").json()["run_id"] == fork
+    assert family("artifacts", "list", fork).out.count("  edited") == 1
+
+
+def test_what_was_replayed_or_taken_over_costs_nothing(family: Shell) -> None:
+    _, fork, replay, run = ids(family)
+    assert "no calls of models" in family("cost").out
+    assert f"$0.25 for 1 model call\nwhat was taken over has its cost in run {run}\n" in family("cost", fork).out
+    assert "$0 for 1 model call, replayed" in family("cost", replay).out
+    (line,) = [line for line in family("calls", "list", replay).out.splitlines() if line.startswith("think:1.1")]
+    assert line.split()[-2:] == ["replayed", "ok"]
+    said = family("calls", "list", "--task", "think")
+    assert said.code == 2
+    assert f"binex calls list {fork} --task think" in said.err

@@ -344,13 +344,14 @@ _RUN_ID = re.compile(r"\b1[0-9a-z]{10,12}\b")
 _DURATION = re.compile(r"\d+(\.\d+)? (ms|s)\b")
 
 
-def test_the_quickstart_does_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("page", ["quickstart", "time-travel"])
+def test_a_page_to_type_along_does_what_it_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / ".binex").mkdir(0o700)  # else one above the temporary folder might be found
     monkeypatch.delenv("BINEX_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
-    for block in (block for block in BLOCKS if block.page.stem == "quickstart"):
+    for block in (block for block in BLOCKS if block.page.stem == page):
         if block.title:
             _write(block, tmp_path, replace=True)
         elif block.language == "console":

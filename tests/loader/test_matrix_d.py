@@ -242,7 +242,7 @@ def test_d5_a_field_of_the_workflow_that_is_not_built_yet_is_refused_by_name(fau
 @pytest.mark.parametrize(
     "key",
     [
-        "back_edge", "cache", "assertions", "cost", "routing", "heartbeat_timeout_ms", "workspace", "pattern",
+        "back_edge", "assertions", "cost", "routing", "heartbeat_timeout_ms", "workspace", "pattern",
         "item_key",
     ],
 )  # fmt: skip

@@ -48,7 +48,7 @@ async def test_a_store_of_version_1_is_upgraded_and_read(open_store: OpenStore, 
             await store.settle([make_record(INTERRUPTED)])
             await store.ask(make_question(INTERRUPTED))
         assert await bodies_of(store, call) == (b"asked", b"told")
-    assert version_of(old / "binex.db") == 2
+    assert version_of(old / "binex.db") == 3
     backup = old / "backups" / "binex.db.v1"
     assert version_of(backup) == 1
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
@@ -84,8 +84,8 @@ async def test_a_store_of_version_1_is_not_upgraded_by_reading(open_store: OpenS
 async def test_the_doctor_upgrades_a_store_of_version_1(open_store: OpenStore, old: Path) -> None:
     findings = examine(old)
     assert not seen(findings, Severity.DAMAGE)
-    assert any("has version 1; this Binex would upgrade it to 2" in text for text in seen(findings, Severity.INFO))
-    assert any("upgraded from version 1 to 2" in text for text in seen(repair(old), Severity.INFO))
+    assert any("has version 1; this Binex would upgrade it to 3" in text for text in seen(findings, Severity.INFO))
+    assert any("upgraded from version 1 to 3" in text for text in seen(repair(old), Severity.INFO))
     assert damage(old) == []
     async with open_store(read_only=True) as store:
         assert len(await store.list_runs()) == 2
@@ -93,7 +93,7 @@ async def test_the_doctor_upgrades_a_store_of_version_1(open_store: OpenStore, o
 
 async def test_a_store_of_version_1_is_salvaged(open_store: OpenStore, old: Path) -> None:
     assert not seen(salvage(old), Severity.DAMAGE)
-    assert version_of(old / "binex.db") == 2
+    assert version_of(old / "binex.db") == 3
     async with open_store() as store:
         assert [run.id for run in await store.list_runs()] == [INTERRUPTED, DONE]
         assert await store.get(f"{DONE}~last~output") is not None

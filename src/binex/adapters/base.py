@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import JsonValue
 
 from binex.errors import FieldFault
+from binex.models.call import Spend
 from binex.models.health import AgentHealth
 from binex.models.task import Artifact, TaskNode
 
@@ -17,8 +18,8 @@ class AgentAdapter(Protocol):
     """Speaks to one kind of agent.
 
     An adapter may also have any of the methods of :class:`ChecksNodes`, :class:`PreparesNodes`,
-    :class:`KnowsItsCode`, :class:`LeavesWorkBehind`, :class:`ReportsHealth`, :class:`ReportsHealthOfNodes` and
-    :class:`DescribesAgents`; each is used where it is there.
+    :class:`KnowsItsCode`, :class:`HasVersion`, :class:`LeavesWorkBehind`, :class:`ReportsHealth`,
+    :class:`ReportsHealthOfNodes` and :class:`DescribesAgents`; each is used where it is there.
     """
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:
@@ -48,6 +49,8 @@ class NodeUse:
     """Whether its output must fit a schema."""
     has_instructions: bool = False
     """Whether there is a system prompt, or a conversation in full."""
+    tools: tuple[str, ...] = ()
+    """The URIs of the tools that the agent may use."""
 
 
 @runtime_checkable
@@ -75,6 +78,20 @@ class KnowsItsCode(Protocol):
     def fingerprint(self, use: NodeUse) -> str | None:
         """The hash of the agent's code, in hexadecimal; None where it has none of the project's."""
         ...
+
+
+@runtime_checkable
+class HasVersion(Protocol):
+    """Says by a version that it makes something else of the same task than before."""
+
+    version: str
+
+
+@runtime_checkable
+class AnsweredByTape(Protocol):
+    """Needs nothing but the tape where that answers: no library, no key, no file, and so no preparation either."""
+
+    is_answered_by_tape: bool
 
 
 @runtime_checkable
@@ -138,6 +155,15 @@ class AgentDescription:
     """The environment variables of which one must hold its key; empty where it needs none."""
     address: str = ""
     """Where it is, where the workflow says so."""
+
+
+@runtime_checkable
+class PricesTokens(Protocol):
+    """Asks agents that are paid for by what they read and write."""
+
+    def price_of(self, agent: str, spend: Spend) -> float | None:
+        """What *agent* would take for the tokens of *spend*, in US dollars; None where no price is known."""
+        ...
 
 
 @runtime_checkable

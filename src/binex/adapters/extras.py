@@ -20,4 +20,7 @@ def missing_library(agent: str, *modules: str) -> FieldFault | None:
 
 def is_installed(module: str) -> bool:
     """Whether a top-level module is there; it is not imported."""
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # somebody keeps it from being imported
+        return False

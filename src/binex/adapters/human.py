@@ -25,6 +25,7 @@ class HumanAdapter:
     """
 
     keeps_deadlines: Final = True
+    is_answered_by_tape: Final = True
 
     async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:  # noqa: ARG002 - what is shown are the inputs
         """Ask, and wait for the answer; or only show what there is to be seen.

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from binex.errors import BadOutputError, InputError, suggest
+from binex.models.breakpoint import KEYS, Action, check_edited, read_stop_decision
 from binex.models.decision import Decision, GoOnWith, read_decision
 from binex.models.json_value import decode_json, encode_json
 from binex.models.question import QuestionKind
@@ -31,6 +32,11 @@ class Asked(Protocol):
         """What may be chosen; of an ``output`` question the names that its answer must have, where they are several."""
         ...
 
+    @property
+    def shown(self) -> JsonValue:
+        """What there is to look at; at a breakpoint it says what can be edited."""
+        ...
+
 
 def read_answer(asked: Asked, text: str) -> JsonValue:
     """The answer that somebody means who typed *text*: a choice or its number, JSON, or the text itself.
@@ -44,6 +50,8 @@ def read_answer(asked: Asked, text: str) -> JsonValue:
             return check_answer(asked, _read_output(asked, text))
         case QuestionKind.APPROVE | QuestionKind.CHOOSE:
             return check_answer(asked, _read_choice(asked, text.strip()))
+        case QuestionKind.BREAKPOINT:
+            return check_answer(asked, _read_action(text.strip()))
         case _ if asked.choices:
             return check_answer(asked, _read_choice(asked, text.strip()))
         case _:
@@ -71,6 +79,10 @@ def check_answer(asked: Asked, value: JsonValue, feedback: str | None = None) ->
             return _named_as(value, asked.choices)
         case QuestionKind.INPUT if not isinstance(value, str):
             raise InputError("the answer must be text")
+        case QuestionKind.BREAKPOINT:
+            decision = read_stop_decision(value, asked.choices)
+            if decision.action is Action.EDIT:
+                check_edited(decision.edited, asked.shown)
         case _ if asked.choices:
             return _one_of(value, asked.choices)
         case QuestionKind.BUDGET:
@@ -98,6 +110,21 @@ def _read_output(asked: Asked, text: str) -> JsonValue:
         if asked.choices:
             raise InputError(f"the answer is not JSON: {error}", fix=_example(asked.choices)) from error
         return text
+
+
+def _read_action(text: str) -> JsonValue:
+    """What is said at a stop: a word or its letter; behind ``edit`` JSON, or the answer as it is kept."""
+    word, rest = [*text.split(maxsplit=1), "", ""][:2]
+    if text.startswith("{"):
+        word, rest = Action.EDIT, text
+    word = KEYS.get(word.lower(), word.lower())
+    if word != Action.EDIT or not rest:
+        return f"{word} {rest}".strip()
+    try:
+        edited = decode_json(rest.encode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"what is edited is not JSON: {error}") from error
+    return edited if text.startswith("{") else {Action.EDIT.value: edited}
 
 
 def _read_choice(asked: Asked, text: str) -> str:

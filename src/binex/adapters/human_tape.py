@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from binex.adapters.attempt import Ask
 from binex.errors import UnansweredError
 from binex.models.call import CallKind
+from binex.models.failure import decode_failure, encode_failure
 from binex.models.json_value import encode_json
 from binex.models.question import Answer
 from binex.tape.recorder import Recorded, current_recorder
@@ -32,7 +33,9 @@ async def ask_on_tape(ask: Ask, ask_people: Callable[[Ask], Awaitable[Answer]]) 
     try:
         answer = await ask_people(ask) if recorded is None else _replayed(recorded)
     except UnansweredError as error:
-        recorder.begin(CallKind.HUMAN, target, request, media_type=_MEDIA_TYPE).fail(error.message)
+        with recorder.begin(CallKind.HUMAN, target, request, media_type=_MEDIA_TYPE) as taping:
+            taping.respond(encode_failure(error), media_type=_MEDIA_TYPE)
+            taping.fail(error.message)
         raise
     with recorder.begin(CallKind.HUMAN, target, request, media_type=_MEDIA_TYPE) as taping:
         taping.respond(answer.model_dump_json().encode(), media_type=_MEDIA_TYPE)
@@ -40,6 +43,8 @@ async def ask_on_tape(ask: Ask, ask_people: Callable[[Ask], Awaitable[Answer]]) 
 
 
 def _replayed(recorded: Recorded) -> Answer:
+    if (failure := decode_failure(recorded.body)) is not None:
+        raise failure
     if recorded.error is not None or not recorded.body:
         raise UnansweredError(recorded.error or "nobody answered")
     return Answer.model_validate_json(recorded.body)

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 from asyncio import CancelledError, get_running_loop, shield, wait
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any, Final
 
 from binex.adapters.local_failure import crash_report
@@ -18,9 +19,8 @@ from binex.adapters.threads import Threads
 from binex.errors import AgentError, BadOutputError, ProcessDiedError, RemoteCodeError
 from binex.models.json_value import decode_json
 from binex.models.task import Artifact, TaskNode
-from binex.tape.recorder import Recorder, current_recorder
-from binex.tape.transfer import STATUS as CALL
-from binex.tape.transfer import receive
+from binex.tape.recorder import current_recorder
+from binex.tape.transfer import BODIES, REPLAY_ERRORS, Receiver
 
 GRACE_S: Final = 1.0
 """How long a process that was told to stop may take before it is killed."""
@@ -93,14 +93,16 @@ class _Child:
             answer_r, answer_w = _pipe(ours, theirs)
             crash_r, crash_w = _pipe(ours, theirs)
             life_r, life_w = _pipe(ours, theirs)
-            for fd in (crash_r, crash_w, answer_r):
+            reply_r, reply_w = _pipe(theirs, ours)
+            for fd in (crash_r, crash_w, answer_r, reply_w):
                 os.set_blocking(fd, False)
             with self._lock:
                 if self._is_stopped:
                     raise AgentError("stopped before it was started")
-                process = self._process = self._start((request_r, answer_w, crash_w, life_w))
+                process = self._process = self._start((request_r, answer_w, crash_w, life_w, reply_r))
             theirs.close()
-            answer = _Answer(self._recorder)
+            calls = None if self._recorder is None else Receiver(self._recorder)
+            answer = _Answer(calls, partial(_write_while_alive, reply_w, life_r))
             try:
                 with suppress(BrokenPipeError):
                     _write(request_w, frame(self._request()))
@@ -111,6 +113,8 @@ class _Child:
                     code = process.wait()
                     self._process = None
             if not answer.is_complete:
+                if calls is not None and not self._is_stopped:
+                    calls.give_up()
                 report = _read_rest(crash_r).decode(errors="replace")
                 raise ProcessDiedError(_end(code), traceback=crash_report(report))
             return self._result(answer)
@@ -163,16 +167,22 @@ class _Child:
                     raise RemoteCodeError(
                         said["message"], type_name=said["type"], traceback=said["traceback"], **details
                     )
+                if said["type"] in REPLAY_ERRORS:
+                    raise REPLAY_ERRORS[said["type"]](said["message"], fix=said["fix"])
                 raise AgentError(said["message"], **details)
 
 
 class _Answer:
-    """The frames of an answer, as they come in; those of calls before it go to the recorder at once."""
+    """The frames of an answer, as they come in.
 
-    def __init__(self, recorder: Recorder | None) -> None:
+    Those about calls, which come before it, go to *calls* at once; what is said to them is handed to *reply*.
+    """
+
+    def __init__(self, calls: Receiver | None, reply: Callable[[bytes], None]) -> None:
         self.header: dict[str, Any] = {}
         self.bodies: list[bytes] = []
-        self._recorder = recorder
+        self._calls = calls
+        self._reply = reply
         self._data = bytearray()
         self._wanted = 1
 
@@ -194,11 +204,12 @@ class _Answer:
                 self.bodies.append(body)
             else:
                 self.header = json.loads(body)
-                is_call = self.header["status"] == CALL
-                self._wanted = 2 if is_call else len(self.header.get("outputs", ()))
-            if self.header["status"] == CALL and not self._wanted:
-                if self._recorder is not None:
-                    receive(self._recorder, self.header, *self.bodies)
+                bodies = BODIES.get(self.header["status"])
+                self._wanted = len(self.header.get("outputs", ())) if bodies is None else bodies
+            if self.header["status"] in BODIES and not self._wanted:
+                if self._calls is not None:
+                    for message in self._calls.take(self.header, self.bodies):
+                        self._reply(frame(message))
                 self.header, self.bodies, self._wanted = {}, [], 1
 
 
@@ -244,6 +255,18 @@ def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _write_while_alive(fd: int, life_fd: int, data: bytes) -> None:
+    """Write *data*, unless the process ends meanwhile: then nobody reads it."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.register(life_fd, select.POLLIN)
+    view = memoryview(data)
+    with suppress(BrokenPipeError):
+        while view and life_fd not in dict(poll.poll()):
+            with suppress(BlockingIOError):
+                view = view[os.write(fd, view) :]
 
 
 def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:

@@ -6,12 +6,12 @@ same signal or with the same code; when the pipe from the parent closes, because
 that happened, it kills the whole group. It executes nothing of the user's, so nothing of the user's can
 keep it from that. The worker calls the function and writes the answer.
 
-FDS are four pipes: the request; the answer; where a crash writes its traceback; and one that nobody
-writes to, whose end tells the parent that the guard has ended. A message is a frame of JSON; the frames of
-the outputs follow one that says that the function returned. Before the answer there may be calls that the
-function has made: each is a frame of JSON whose status is ``call``, a frame with what was asked and one with
-what came back. The parent cuts secrets out of them; the pipe is between the two alone. A frame is its length in
-eight bytes, most significant first, and that many bytes.
+FDS are five pipes: the request; the answer; where a crash writes its traceback; one that nobody writes to, whose
+end tells the parent that the guard has ended; and replies. A message is a frame of JSON; the frames of the outputs
+follow one that says that the function returned. Before the answer there may be messages about the calls that the
+function makes (see ``binex.tape.transfer``). The parent cuts secrets out of them, and says what the tape answers:
+that is a reply, of two frames. The pipes are between the two alone. A frame is its length in eight bytes, most
+significant first, and that many bytes.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ def frame(data: bytes) -> bytes:
     return len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
-def main(request_fd: int, answer_fd: int, crash_fd: int, life_fd: int) -> None:
+def main(request_fd: int, answer_fd: int, crash_fd: int, life_fd: int, reply_fd: int) -> None:
     """Be the guard, and in the child the worker."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)  # the guard kills its group, and that must never be somebody else's
-    for fd in (request_fd, answer_fd, crash_fd, life_fd):
+    for fd in (request_fd, answer_fd, crash_fd, life_fd, reply_fd):
         os.set_inheritable(fd, False)  # programs that the function starts must not hold the pipes open
     _signal_when_parent_dies(_PARENT_DIED)
     wake_fd = _watch_signals()
@@ -55,9 +55,9 @@ def main(request_fd: int, answer_fd: int, crash_fd: int, life_fd: int) -> None:
         for fd in (request_fd, wake_fd, life_fd):
             os.close(fd)
         faulthandler.enable(crash_fd)
-        _Worker(request, answer_fd).work()
-    os.close(answer_fd)
-    os.close(crash_fd)
+        _Worker(request, answer_fd, reply_fd).work()
+    for fd in (answer_fd, crash_fd, reply_fd):
+        os.close(fd)
     _guard(worker, request_fd, wake_fd)
 
 
@@ -131,10 +131,13 @@ def _read_exactly(fd: int, count: int) -> bytes:
 class _Worker:
     """Calls one function once, and ends."""
 
-    def __init__(self, request: bytes, answer_fd: int) -> None:
+    def __init__(self, request: bytes, answer_fd: int, reply_fd: int) -> None:
         self._request = request
         self._answer_fd = answer_fd
+        self._reply_fd = reply_fd
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._process = os.getpid()
 
     def work(self) -> None:
         """Answer the request and leave, whatever threads and exit handlers the function has left."""
@@ -183,29 +186,38 @@ class _Worker:
 
     @contextlib.contextmanager
     def _recording(self, task: "TaskNode", taping: str) -> Iterator[None]:
-        """Send the calls that are made in the block to the parent, where it records them."""
+        """Send the calls that are made in the block to the parent, where it records them, and may answer them."""
         if not taping:
             yield
             return
         from binex.tape.hooks import install_hooks
         from binex.tape.recorder import recording
-        from binex.tape.transfer import recorder_of_process
+        from binex.tape.refusal import refusing_network
+        from binex.tape.transfer import ProcessRecorder
 
         install_hooks()
-        recorder = recorder_of_process(
-            task.run_id, task.path, task.attempt, is_playing=taping == "play", send=self._write
-        )
+        is_playing = taping == "play"
+        ask = self._ask if is_playing else None
+        recorder = ProcessRecorder(task.run_id, task.path, task.attempt, ask=ask, send=self._write)
         try:
-            with recording(recorder):
+            with recording(recorder), refusing_network(recorder.refuse) if is_playing else contextlib.nullcontext():
                 yield
         finally:
             recorder.close()
 
     def _send(self, message: dict[str, Any], *bodies: bytes) -> None:
+        if os.getpid() != self._process:
+            return  # a process that the function has forked came back from it as well; the answer is not its to give
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()  # the group is killed as soon as the answer is there
         self._write((json.dumps(message).encode(), *bodies))
+
+    def _ask(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        """Send a message, and wait for the reply."""
+        with self._asking:
+            self._write(messages)
+            return _read_frame(self._reply_fd), _read_frame(self._reply_fd)
 
     def _write(self, messages: Sequence[bytes]) -> None:
         with self._lock:  # threads that the function has left may still be making calls

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias
 
-from binex.adapters.base import AgentAdapter, HoldsResources, ServesRuns
+from binex.adapters.base import AgentAdapter, HasVersion, HoldsResources, ServesRuns
 from binex.errors import InputError, suggest
 from binex.models.limits import Limits
 from binex.models.settings import ProjectSettings
@@ -39,6 +39,8 @@ def _human(_limits: Limits, _: ProjectSettings) -> AgentAdapter:
     return HumanAdapter()
 
 
+_FIRST_VERSION = "1"
+"""The version of a built-in adapter for as long as it names no other."""
 _BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local, "llm": _llm, "a2a": _a2a, "human": _human}
 
 
@@ -77,6 +79,17 @@ class Registry:
         if scheme not in self._adapters:
             self._adapters[scheme] = self._make(scheme)
         return self._adapters[scheme]
+
+    def version_of(self, agent: str) -> str:
+        """The version of the adapter of an agent's URI: its own, else its package's; empty where there is none."""
+        scheme = agent.partition("://")[0]
+        adapter = self.adapter_for(agent)
+        if isinstance(adapter, HasVersion):
+            return str(adapter.version)
+        if scheme in _BUILT_IN:
+            return _FIRST_VERSION
+        plugin = self._plugins.get(scheme) if self._plugins is not None else None
+        return plugin.dist.version if plugin is not None and plugin.dist is not None else ""
 
     async def end_run(self, run_id: str) -> None:
         """Let every adapter that was made give back what it holds for a run that has ended."""

@@ -1,6 +1,8 @@
 """What was said on any wire: the calls of a run, and one of them word for word."""
 
 import re
+from collections.abc import Collection
+from shlex import quote
 
 from pydantic import JsonValue
 
@@ -11,6 +13,7 @@ from binex.models.base import Model
 from binex.models.call import Body, Call, CallKind
 from binex.models.json_value import decode_json
 from binex.models.run import Run
+from binex.models.task import ExecutionRecord
 from binex.stores.run_store import RunStore
 
 _NAME = re.compile(r"(?P<task>.*?)(?::(?P<attempt>\d{1,6})\.(?P<number>\d{1,6}))?\Z", re.S)
@@ -64,9 +67,7 @@ async def list_calls(store: RunStore, run: Run, task: str | None = None) -> Call
     if task is not None:
         found = [call for call in calls if call.task == task]
         if not found:
-            known = {call.task for call in calls}
-            fix = suggest(task[:_LONGEST_NAME], known, "tasks with calls") if known else "the run made no calls at all"
-            raise InputError(f"no calls of a task '{task:.60}' in run {run.id}", fix=fix)
+            raise await _no_calls(store, run, task, {call.task for call in calls})
         calls = found
     return CallList(run=await as_seen(store, run), calls=tuple(calls))
 
@@ -109,6 +110,28 @@ async def call_detail(store: RunStore, call: Call) -> CallDetail:
 def name_of(call: Call) -> str:
     """What a call is called within its run: ``plan:1.2``, the second one of the first attempt."""
     return f"{call.task}:{call.attempt}.{call.number}"
+
+
+async def _no_calls(store: RunStore, run: Run, task: str, known: Collection[str]) -> InputError:
+    message = f"no calls of a task '{task:.60}' in run {run.id}"
+    records = [record for record in await store.list_records(run.id) if record.task == task]
+    if records and records[-1].reused_from is not None:
+        there, path = records[-1].reused_from, quote(_executed_as(records[-1]))
+        return InputError(
+            f"{message}: its outcome was taken over from run {there}",
+            fix=f"binex calls list {there} --task {path} shows what was said when it was made",
+        )
+    fix = suggest(task[:_LONGEST_NAME], known, "tasks with calls") if known else "the run made no calls at all"
+    return InputError(message, fix=fix)
+
+
+def _executed_as(record: ExecutionRecord) -> str:
+    """The path of a task in the run that executed it, where it may have had another name."""
+    for id in record.output_artifacts:
+        run_id, path, _ = id.split("~")
+        if run_id == record.reused_from:
+            return path.replace("+", "/")
+    return record.task
 
 
 def _joined(lines: str) -> str | None:

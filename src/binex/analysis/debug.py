@@ -1,19 +1,20 @@
 """Everything about a run: what became of it, why, what that blocked, and what to do next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 
 from pydantic import Field
 
-from binex.analysis.artifacts import Damage, find_damage
+from binex.analysis.artifacts import Damage, RunArtifact, artifacts_of, find_all_damage
 from binex.analysis.questions import open_questions
 from binex.analysis.state import as_seen
-from binex.analysis.trace import TaskTrace, trace_of
+from binex.analysis.trace import TaskTrace, Trace, trace_of
 from binex.errors import DamagedDataError
 from binex.models.base import Model
-from binex.models.names import item_of
+from binex.models.names import item_of, node_of
 from binex.models.question import Question
-from binex.models.run import Run, RunStatus, TaskFailure
-from binex.models.task import ArtifactInfo, ExecutionRecord, SkipReason, TaskStatus
+from binex.models.run import Run, RunMode, RunStatus, TaskFailure
+from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
 from binex.stores.run_store import RunStore
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
@@ -26,8 +27,8 @@ class TaskDebug(Model):
     """Where it stands and when it did what; without its items, which are tasks of their own in the list."""
     records: tuple[ExecutionRecord, ...] = ()
     """The records of its attempts, in order."""
-    artifacts: tuple[ArtifactInfo, ...] = ()
-    """What it made."""
+    artifacts: tuple[RunArtifact, ...] = ()
+    """What it made, here or where its outcome was taken from."""
     blocked: tuple[str, ...] = ()
     """The tasks that were skipped because of it."""
     item_count: int = 0
@@ -56,6 +57,8 @@ class RunDebug(Model):
     """What it waits for an answer to."""
     tasks: tuple[TaskDebug, ...] = ()
     """What started or settled, by the time at which it did; items right after their node."""
+    taken_over: int = 0
+    """How many tasks have outcomes of other runs and were not executed here; items count each."""
     unsettled: int = 0
     """How many nodes have not settled."""
     damage: tuple[Damage, ...] = ()
@@ -73,17 +76,17 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     run = await as_seen(store, run)
     damage: list[Damage] = []
     records: list[ExecutionRecord] = []
-    infos: list[ArtifactInfo] = []
+    artifacts: list[RunArtifact] = []
     try:
         records = await store.list_records(run.id)
     except DamagedDataError as error:
         damage.append(Damage(where="records", message=error.message, fix=error.fix))
     try:
-        infos = await store.list_artifacts(run.id)
+        artifacts, missing = await artifacts_of(store, run, records)
+        damage += [*await find_all_damage(store, artifacts), *missing]
     except DamagedDataError as error:
         damage.append(Damage(where="artifacts", message=error.message, fix=error.fix))
-    damage += [found for info in infos if (found := await find_damage(store, info))]
-    damage += _lost(run, records, infos)
+    damage += _lost(run, records)
     try:
         await store.get_source(run.workflow_hash)
     except DamagedDataError as error:
@@ -93,13 +96,14 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     failures = failures_of(records)
     return RunDebug(
         run=run,
-        verdict=_verdict(run, failures, timeline.unsettled, bool(damage)),
+        verdict=_verdict(run, failures, timeline, bool(damage)),
         failures=failures,
         questions=tuple(await open_questions(store, run.id)),
-        tasks=tuple(_tasks(timeline.tasks, records, infos)),
+        tasks=tuple(_tasks(timeline.tasks, records, artifacts)),
+        taken_over=timeline.taken_over,
         unsettled=timeline.unsettled,
         damage=tuple(damage),
-        next_steps=tuple(next_steps(run, damage)),
+        next_steps=tuple(next_steps(run, damage, failures)),
     )
 
 
@@ -122,14 +126,17 @@ def failures_of(records: Sequence[ExecutionRecord]) -> tuple[TaskFailure, ...]:
     )
 
 
-def next_steps(run: Run, damage: Sequence[Damage] = ()) -> list[Step]:
+def next_steps(run: Run, damage: Sequence[Damage] = (), failures: Sequence[TaskFailure] = ()) -> list[Step]:
     """What somebody who looks at *run* would want to do."""
     steps: list[Step] = []
     if damage:
         steps.append(Step(command="doctor", purpose="finds all damage in the store"))
+    is_replay = run.origin is not None and run.origin.mode is RunMode.REPLAY
     match run.status:
         case RunStatus.RUNNING:
             steps.append(Step(command=f"cancel {run.id}", purpose="stops it"))
+        case RunStatus.INTERRUPTED if run.origin is not None and is_replay:
+            steps.append(Step(command=f"replay {run.origin.parent}", purpose="replays it again, from its start"))
         case RunStatus.INTERRUPTED:
             steps.append(Step(command=f"resume {run.id}", purpose="goes on where it stopped"))
         case RunStatus.WAITING:
@@ -138,24 +145,36 @@ def next_steps(run: Run, damage: Sequence[Damage] = ()) -> list[Step]:
         case RunStatus.OVER_BUDGET:
             steps.append(Step(command=f"cost {run.id}", purpose="shows what was spent on what"))
             steps.append(Step(command=f"resume {run.id} --budget USD", purpose="goes on with a larger budget"))
-        case RunStatus.FAILED:
+        case RunStatus.FAILED if not is_replay:
             steps.append(Step(command=f"resume {run.id} --retry-failed", purpose="tries what failed again"))
         case RunStatus.COMPLETED:
             steps.append(Step(command=f"artifacts list {run.id}", purpose="lists what was made"))
         case _:
             pass
+    if failures and run.status in (RunStatus.COMPLETED, RunStatus.FAILED):
+        purpose = "does that again, and what depends on it, as a run of its own"
+        steps.append(Step(command=f"replay {run.id} --from {quote(_first_of(failures))}", purpose=purpose))
+    if run.origin is not None:
+        steps.append(Step(command=f"runs --tree {run.id}", purpose="shows the runs that it is related to"))
     return steps
 
 
+def _first_of(failures: Sequence[TaskFailure]) -> str:
+    """The path of the task that failed first; where several items of its node did, the node."""
+    first = failures[0].task
+    of_node = [failure for failure in failures if node_of(failure.task) == node_of(first) != failure.task]
+    return first if len(of_node) <= 1 else node_of(first)
+
+
 def _tasks(
-    tasks: Iterable[TaskTrace], records: Sequence[ExecutionRecord], infos: Sequence[ArtifactInfo]
+    tasks: Iterable[TaskTrace], records: Sequence[ExecutionRecord], artifacts: Iterable[RunArtifact]
 ) -> Iterable[TaskDebug]:
     kept: dict[str, list[ExecutionRecord]] = {}
     for record in records:
         kept.setdefault(record.task, []).append(record)
-    made: dict[str, list[ArtifactInfo]] = {}
-    for info in infos:
-        made.setdefault(info.task, []).append(info)
+    made: dict[str, list[RunArtifact]] = {}
+    for artifact in artifacts:
+        made.setdefault(artifact.path, []).append(artifact)
     blocked = _blocked(of_task[-1] for of_task in kept.values())
     for node in tasks:
         for task in (node, *node.items):
@@ -176,31 +195,24 @@ def _blocked(last: Iterable[ExecutionRecord]) -> dict[str, list[str]]:
     return found
 
 
-def _lost(run: Run, records: Sequence[ExecutionRecord], infos: Sequence[ArtifactInfo]) -> list[Damage]:
-    """Artifacts that a record names and that are not there, and records that must have been there."""
-    there = {info.id for info in infos}
-    lost = [
-        Damage(where=record.task, message=f"its artifact {missing} is not in the store", fix="binex doctor")
-        for record in records
-        for missing in record.output_artifacts
-        if missing not in there
-    ]
+def _lost(run: Run, records: Sequence[ExecutionRecord]) -> list[Damage]:
+    """Records that must have been there."""
     settled = len({record.task for record in records if record.is_final})
     counted = sum(run.counts.values())
     if run.status in (RunStatus.COMPLETED, RunStatus.FAILED) and settled < counted:
         message = f"{counted - settled:,} of {counted:,} cannot be read"
-        lost.append(Damage(where="records", message=message, fix="binex doctor"))
-    return lost
+        return [Damage(where="records", message=message, fix="binex doctor")]
+    return []
 
 
-def _verdict(run: Run, failures: Sequence[TaskFailure], unsettled: int, is_damaged: bool) -> str:
-    sentence = _sentence(run, failures, unsettled)
+def _verdict(run: Run, failures: Sequence[TaskFailure], timeline: Trace, is_damaged: bool) -> str:
+    nodes = [failure for failure in failures if item_of(failure.task) is None]
+    elsewhere = {task.task: task.reused_from for node in timeline.tasks for task in (node, *node.items)}
+    sentence = _sentence(run, _causes(nodes or failures, elsewhere), timeline.unsettled)
     return f"{sentence} Parts of its record are damaged." if is_damaged else sentence
 
 
-def _sentence(run: Run, failures: Sequence[TaskFailure], unsettled: int) -> str:
-    nodes = [failure for failure in failures if item_of(failure.task) is None]
-    cause = _causes(nodes or failures)
+def _sentence(run: Run, cause: str, unsettled: int) -> str:
     left = f"{unsettled} of {run.node_count} nodes have not settled"
     more = f"; {cause}" if cause else ""
     match run.status:
@@ -217,12 +229,17 @@ def _sentence(run: Run, failures: Sequence[TaskFailure], unsettled: int) -> str:
     return sentence + "."
 
 
-def _causes(failures: Sequence[TaskFailure]) -> str:
-    """What failed and what that blocked, as in ``'slow' timed out; 'broken' failed and blocked 2 more``."""
+def _causes(failures: Sequence[TaskFailure], elsewhere: Mapping[str, str | None]) -> str:
+    """What failed and what that blocked, as in ``'slow' timed out; 'broken' failed and blocked 2 more``.
+
+    *elsewhere* says in which other run a task was executed.
+    """
     said = []
     for failure in failures[:3]:
         blocked = f" and blocked {len(failure.blocked)} more" if failure.blocked else ""
-        said.append(f"'{failure.task}' {failure.status.value.replace('_', ' ')}{blocked}")
+        run_id = elsewhere.get(failure.task)
+        where = f" (taken over from run {run_id})" if run_id is not None else ""
+        said.append(f"'{failure.task}' {failure.status.value.replace('_', ' ')}{where}{blocked}")
     if len(failures) > len(said):
         said.append(f"{len(failures) - len(said)} more failed")
     return "; ".join(said)

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from binex.analysis.artifacts import RunArtifact, artifacts_of
 from binex.analysis.state import as_seen
 from binex.errors import InputError, suggest
-from binex.models.run import Run
+from binex.models.run import Run, RunMode
 from binex.models.task import ArtifactInfo
 from binex.stores.run_store import RunStore
 
@@ -46,11 +47,28 @@ async def find_run(store: RunStore, text: str) -> Run:
     raise await _no_run(store, text)
 
 
+async def find_original(store: RunStore, text: str) -> Run:
+    """The run that *text* means where it is to be executed again: of a replay that is not named by its id, its parent.
+
+    So ``latest`` means the same run, however often it is replayed.
+
+    Raises:
+        InputError: nothing is meant by it, or more than one run is.
+    """
+    run = await find_run(store, text)
+    while run.origin is not None and run.origin.mode is RunMode.REPLAY and not run.id.startswith(text.lower()):
+        parent = await store.get_run(run.origin.parent)
+        if parent is None:
+            break
+        run = await as_seen(store, parent)
+    return run
+
+
 async def find_artifact(store: RunStore, text: str, run: Run | None = None) -> ArtifactInfo:
     """The artifact that *text* means.
 
     Without *run* it is an artifact's id; with one also ``node``, ``node[3]``, ``node.output`` or
-    ``node[3].output`` in that run.
+    ``node[3].output`` in that run, wherever it was made.
 
     Raises:
         InputError: nothing is meant by it, or more than one artifact is.
@@ -62,16 +80,16 @@ async def find_artifact(store: RunStore, text: str, run: Run | None = None) -> A
             return wanted
     if run is None:
         raise InputError(f"no artifact {_quoted(text)}", fix="'binex artifacts list RUN' shows those of a run")
-    infos = await store.list_artifacts(run.id)
-    of_task = [info for info in infos if info.task == text]
+    found = (await artifacts_of(store, run, await store.list_records(run.id))).artifacts
+    of_task = [artifact for artifact in found if artifact.path == text]
     if len(of_task) == 1:
         return of_task[0]
     if of_task:
-        names = ", ".join(name_of(info) for info in of_task)
+        names = ", ".join(artifact.name for artifact in of_task)
         raise InputError(f"task {_quoted(text)} made {len(of_task)} artifacts", fix=f"name one of them: {names}")
-    named = [info for info in infos if name_of(info) == text]
+    named = [artifact for artifact in found if artifact.name == text]
     if not named:
-        raise _no_artifact(text, run, infos)
+        raise _no_artifact(text, run, found)
     return named[0]
 
 
@@ -85,11 +103,6 @@ def find_task(run: Run, text: str, tasks: Iterable[str]) -> str:
     if text in known:
         return text
     raise InputError(f"no task {_quoted(text)} in run {run.id}", fix=suggest(text[:_LONGEST_NAME], known, "tasks"))
-
-
-def name_of(info: ArtifactInfo) -> str:
-    """What an artifact is called within its run: ``node.output``, ``node[3].output``."""
-    return f"{info.task}.{info.output}"
 
 
 async def _nth_newest(store: RunStore, number: int, text: str) -> Run:
@@ -118,10 +131,10 @@ def _ambiguous(text: str, found: list[Run]) -> InputError:
     return InputError(f"more than one run begins with {_quoted(text)}", fix=f"type more of the id: {shown}")
 
 
-def _no_artifact(text: str, run: Run, infos: list[ArtifactInfo]) -> InputError:
+def _no_artifact(text: str, run: Run, found: list[RunArtifact]) -> InputError:
     return InputError(
         f"no artifact {_quoted(text)} in run {run.id}",
-        fix=suggest(text[:_LONGEST_NAME], [name_of(info) for info in infos], "artifacts"),
+        fix=suggest(text[:_LONGEST_NAME], [artifact.name for artifact in found], "artifacts"),
     )
 
 

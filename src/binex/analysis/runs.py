@@ -1,5 +1,7 @@
 """Which runs there are."""
 
+from itertools import count
+
 from binex.analysis.state import as_seen
 from binex.models.base import Model
 from binex.models.run import Run, RunStatus
@@ -39,8 +41,7 @@ async def list_runs(
 
 async def _matching(store: RunStore, enough: int, workflow: str | None, status: RunStatus) -> list[Run]:
     matching: list[Run] = []
-    start = 0
-    while len(matching) < enough:
+    for start in count(0, _BATCH):
         batch = await store.list_runs(limit=_BATCH, offset=start, workflow=workflow)
         for run in batch:
             # Only a run that is marked as running can be another thing than what it is marked as.
@@ -48,7 +49,6 @@ async def _matching(store: RunStore, enough: int, workflow: str | None, status: 
                 seen = await as_seen(store, run)
                 if seen.status is status:
                     matching.append(seen)
-        if len(batch) < _BATCH:
+        if not batch or len(matching) >= enough:  # a batch that is only shorter has runs that cannot be read
             break
-        start += _BATCH
     return matching

@@ -66,7 +66,9 @@ class TaskTrace(Model):
     blocked_by: str | None = None
     """The task whose failure kept it from running."""
     reused_from: str | None = None
-    """The run that its outcome was taken from."""
+    """The run that its outcome was taken from; it was not executed here, so it has no start and took no time."""
+    is_edited: bool = False
+    """Whether a person changed what it was given or what it made."""
     was_cut_off: bool = False
     """Whether it was being executed when the run stopped; a resume runs it again."""
     settled_ms: float | None = None
@@ -93,6 +95,8 @@ class Trace(Model):
     """From its start to its end, or to now, by the clock on the wall."""
     tasks: tuple[TaskTrace, ...]
     """What started or settled, by the time at which it did; the items of a foreach under their node."""
+    taken_over: int = 0
+    """How many tasks have outcomes of other runs and were not executed here; items count each."""
     unsettled: int = 0
     """How many nodes have not settled."""
     pauses: tuple[Pause, ...] = ()
@@ -131,6 +135,7 @@ def trace_of(run: Run, records: Sequence[ExecutionRecord], running: Sequence[Tas
         run=run,
         span_ms=clock.span_ms(found.values()),
         tasks=tuple(tasks),
+        taken_over=sum(1 for task in found.values() if task.reused_from is not None),
         unsettled=max(0, run.node_count - settled),
         pauses=tuple(_pauses(found.values())),
         slowest=_slowest(found.values()),
@@ -188,6 +193,7 @@ def _task(
         skip_reason=last.skip_reason if last else None,
         blocked_by=last.blocked_by if last else None,
         reused_from=last.reused_from if last else None,
+        is_edited=last is not None and last.is_edited,
         was_cut_off=not is_live and not is_settled and (running is not None or _was_stopped(last)),
         settled_ms=clock.since_start(last.ended_at) if last and is_settled else None,
     )

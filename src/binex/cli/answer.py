@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("run", required=False)
 @click.argument("node", required=False)
 @click.argument("value", required=False)
+@click.argument("edited", required=False)
 @click.option("--feedback", metavar="TEXT", help="With 'reject': what should be different.")
 @click.option(
     "--file",
@@ -30,12 +31,16 @@ def command(  # noqa: PLR0913 - what can be typed
     run: str | None,
     node: str | None,
     value: str | None,
+    edited: str | None,
     feedback: str | None,
     file: Path | None,
     as_json: bool,
     directory: Path | None,
 ) -> int:
     """Answer what NODE of RUN asks, with VALUE: approve, reject, a choice or its number, text, or JSON.
+
+    Where the run has stopped at a breakpoint, VALUE is continue, step, skip, retry, replay, quit, or 'edit' and, as
+    EDITED or in a file, the JSON that is to be there instead.
 
     Without VALUE it asks at the terminal. Without NODE it lists what the run waits for, without RUN what all runs
     wait for.
@@ -47,7 +52,7 @@ def command(  # noqa: PLR0913 - what can be typed
     from binex.cli.asking import is_somebody_there
     from binex.cli.reading import read
 
-    if value is not None and file is not None:
+    if file is not None and (edited if value == "edit" else value) is not None:
         raise click.UsageError("the answer is there twice: as VALUE and as --file")
 
     async def find(store: "RunStore") -> "list[Question]":
@@ -64,6 +69,10 @@ def command(  # noqa: PLR0913 - what can be typed
         _print_list(questions, as_json, directory)
         return code
     question = questions[0]
+    if edited is not None and (question.kind != "breakpoint" or value != "edit"):
+        raise click.UsageError(f"Got unexpected extra argument ({edited:.40})")
+    if edited is not None:
+        value = f"{value} {edited}"
     refuse_if_ended(question)
     if is_asked_here:
         from binex.cli.asking import TerminalAsker
@@ -86,19 +95,22 @@ def _read(question: "Question", value: str | None, feedback: str | None, file: P
     from binex.adapters.human_answer import MAX_ANSWER_BYTES, check_answer, read_answer, refuse_if_too_large
     from binex.cli.asking import whoever_types
     from binex.errors import InputError
-    from binex.models.question import Answer
+    from binex.models.question import Answer, QuestionKind
     from binex.models.task import now
 
     if file is not None:
         with click.open_file(str(file), "rb") as stream:  # knows what - means
             data = stream.read(MAX_ANSWER_BYTES + 1)  # no more of it is of any use
         refuse_if_too_large(len(data))
-        value = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        said = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        if value is not None and question.kind is not QuestionKind.BREAKPOINT:
+            raise click.UsageError("the answer is there twice: as VALUE and as --file")
+        value = said if value is None else f"{value} {said}"  # the word 'edit', and what is edited
     if value is None:
         raise InputError(f"what is the answer for {question.task}?", fix="type it behind the task, or give --file")
-    said = read_answer(question, value)
-    check_answer(question, said, feedback)
-    return Answer(value=said, feedback=feedback, by=whoever_types(), at=now())
+    answer = read_answer(question, value)
+    check_answer(question, answer, feedback)
+    return Answer(value=answer, feedback=feedback, by=whoever_types(), at=now())
 
 
 def _give(question: "Question", answer: "Answer", as_json: bool, directory: Path | None) -> None:

@@ -19,7 +19,10 @@ def command() -> None:
 @json_option
 @directory_option
 def list_command(run: str, with_items: bool, as_json: bool, directory: Path | None) -> int:
-    """List the artifacts of RUN (default: latest), and check that they are what was stored."""
+    """List the artifacts of RUN (default: latest), and check that they are what was stored.
+
+    A fork has also those that it took over; they are named with the run that made them.
+    """
     from binex.analysis.artifacts import ArtifactList, list_artifacts
     from binex.analysis.find import find_run
     from binex.cli.printing import print_json

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol, Self, TextIO
 
-from binex.cli.asking import TerminalAsker, is_somebody_there
+from pydantic import BaseModel
+
+from binex.cli.asking import TerminalAsker, is_somebody_there, is_something_piped
 from binex.cli.limits import read_limits
 from binex.cli.loop import CommandLoop
 from binex.cli.main import report
@@ -30,6 +32,7 @@ from binex.models.run import Durability, RunStatus, RunSummary
 from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
 from binex.runtime.session import Session, open_session
+from binex.runtime.stops import Stops
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXIT_CODES: Final = {
@@ -67,14 +70,28 @@ class Execution:
     is_streamed: bool = False
     waits: bool | None = None
     """Whether to wait for people however long it takes; None leaves that to the deadlines of their questions."""
+    stops: Stops = field(default_factory=Stops)
+    """Where the run is to stop; with any, what is piped to the command are answers."""
     end: Callable[[RunSummary, Look, Path | None], str] = ending
     """Says how it went."""
+    show: Callable[[RunSummary, Look], str] = results
+    """The result, as text."""
+    document: Callable[[RunSummary], BaseModel] = lambda summary: summary
+    """The result whole, for ``--json``."""
+    judge: Callable[[RunSummary], int | None] = lambda _: None
+    """The exit code of a run that ended by itself, where its status does not say it."""
+    interrupt: Callable[[Session], None] = Session.interrupt
+    """Ends what is executed when a signal says so."""
+    progress: Callable[[], AbstractContextManager[Progress]] | None = None
+    """Shows how it goes on, where that is not done as for any single run."""
 
     @classmethod
     def of(
         cls,
         options: ExecutionOptions,
         end: Callable[[RunSummary, Look, Path | None], str] = ending,
+        *,
+        stops: Stops | None = None,
     ) -> Self:
         """What was asked for on the command line.
 
@@ -89,6 +106,7 @@ class Execution:
             as_json=options.as_json,
             is_streamed=options.is_streamed,
             waits=options.waits,
+            stops=stops or Stops(),
             end=end,
         )
 
@@ -109,7 +127,8 @@ class Execution:
         if summary is None or summary.status is RunStatus.INTERRUPTED:
             code = stop.exit_code
         else:
-            code = _EXIT_CODES.get(summary.status, 1)
+            judged = self.judge(summary)
+            code = _EXIT_CODES.get(summary.status, 1) if judged is None else judged
         loop.leave_if_needed(code)
         return code
 
@@ -123,7 +142,7 @@ class Execution:
                 people=self._people(progress),
             ) as session:
                 doing = asyncio.ensure_future(work(session))
-                stop.listen(doing, session.interrupt, progress.say)
+                stop.listen(doing, lambda: self.interrupt(session), progress.say)
                 try:
                     return await doing
                 except asyncio.CancelledError:
@@ -134,10 +153,13 @@ class Execution:
     def _people(self, progress: Progress) -> People:
         if self.waits is False:
             return People(patience=Patience.NONE)
-        asker = TerminalAsker(progress.pause, self.directory) if is_somebody_there() else None
+        is_asked_here = is_somebody_there() or (self.stops.is_any and is_something_piped())
+        asker = TerminalAsker(progress.pause, self.directory) if is_asked_here else None
         return People(asker, Patience.ENDLESS if self.waits else Patience.DEADLINE)
 
     def _progress(self) -> AbstractContextManager[Progress]:
+        if self.progress is not None:
+            return self.progress()
         if self.is_quiet:
             return nullcontext(Silence(write_note, self.directory))
         look = Look.of(sys.stderr)
@@ -157,11 +179,12 @@ class Execution:
 
     def _print(self, summary: RunSummary, stream: TextIO) -> None:
         if self.as_json:
-            write_result(json_of(summary), stream)
-        elif text := results(summary, Look.of(stream)):
+            write_result(json_of(self.document(summary)), stream)
+        elif text := self.show(summary, Look.of(stream)):
             write_result(text, stream)
         if not self.is_quiet or summary.status is not RunStatus.COMPLETED:
-            write_note(self.end(summary, Look.of(sys.stderr), self.directory))
+            if text := self.end(summary, Look.of(sys.stderr), self.directory):
+                write_note(text)
 
 
 class _Stop:

@@ -1,8 +1,14 @@
 """``binex resume``: go on with a run that stopped."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from binex.cli.breaking import stop_options
 from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
+
+if TYPE_CHECKING:
+    from binex.runtime.stops import Stops
 
 
 @click.command("resume")
@@ -11,19 +17,23 @@ from binex.cli.options import ExecutionOptions, budget_option, execution_options
 @click.option("--strict", is_flag=True, help="Refuse where the code of a local function has changed since.")
 @click.option("-v", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Give a secret again.")
 @budget_option
+@stop_options
 @execution_options
-def command(
+def command(  # noqa: PLR0913 - what can be typed
     run: str,
+    *,
     retry_failed: bool,
     strict: bool,
     variables: tuple[str, ...],
     max_cost: float | None,
+    stops: "Stops",
     options: ExecutionOptions,
 ) -> int:
     """Go on with RUN (default: latest), with the workflow and the inputs that it was started with.
 
     What has completed is not run again.
     """
+    from binex.cli.breaking import go_on_anew
     from binex.cli.executing import Execution
     from binex.loader import parse_assignments
     from binex.models.run import RunSummary
@@ -32,6 +42,9 @@ def command(
     given = parse_assignments(variables)
 
     async def work(session: Session) -> RunSummary:
-        return await session.resume(run, retry_failed=retry_failed, strict=strict, vars=given, max_cost=max_cost)
+        resuming = session.resume(
+            run, retry_failed=retry_failed, strict=strict, vars=given, max_cost=max_cost, stops=stops
+        )
+        return await go_on_anew(session, stops, resuming)
 
-    return Execution.of(options).execute(work)
+    return Execution.of(options, stops=stops).execute(work)

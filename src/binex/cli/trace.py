@@ -17,6 +17,7 @@ def command(run: str, with_items: bool, as_json: bool, directory: Path | None) -
     """Show when everything in RUN happened (default: latest).
 
     A line is a task, a bar an attempt. Dotted: it waited for its turn, or for its next attempt.
+    What was taken over from another run took no time in this one, and has no bar.
     """
     from binex.analysis.find import find_run
     from binex.analysis.trace import Trace, trace
@@ -36,5 +37,6 @@ def command(run: str, with_items: bool, as_json: bool, directory: Path | None) -
         print_json(found)
     else:
         look = Look.of(sys.stdout)
-        write_result(f"{run_head(found.run, look)}\n\n{timeline(found, look, with_items=with_items)}")
+        head = run_head(found.run, look, taken_over=found.taken_over)
+        write_result(f"{head}\n\n{timeline(found, look, with_items=with_items)}")
     return code

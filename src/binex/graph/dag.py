@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from binex.errors import ExpressionError, FieldFault, SpecError, suggest
 from binex.graph.condition import Condition
-from binex.graph.reference import Names, Reference, Source, Template
+from binex.graph.reference import NOTHING, Names, Reference, Source, Template
 from binex.models.names import RESERVED, is_name
 from binex.models.workflow import NodeSpec, RetryPolicy, WorkflowSpec
 
@@ -75,9 +75,10 @@ class DAG:
         faults: list[FieldFault] = []
         outputs = {node_id: node.outputs for node_id, node in spec.nodes.items()}
         implied = {node_id: made for node_id, node in spec.nodes.items() if (made := _implied_outputs(node))}
+        names = Names(outputs, frozenset(spec.inputs) if spec.inputs else None, implied=implied)
         nodes: dict[str, PlannedNode] = {}
         for node_id in spec.nodes:
-            nodes[node_id] = _Binder(spec, node_id, outputs, implied, faults).bind()
+            nodes[node_id] = _Binder(spec, node_id, names, faults).bind()
             if len(faults) >= MAX_FAULTS:
                 break
         faults += _find_cycles(nodes)
@@ -132,20 +133,14 @@ class _Binder:
         self,
         spec: WorkflowSpec,
         node_id: str,
-        outputs: Mapping[str, tuple[str, ...]],
-        implied: Mapping[str, tuple[str, ...]],
+        names: Names,
         faults: list[FieldFault],
     ) -> None:
         self._workflow = spec
         self._id = node_id
         self._node = spec.nodes[node_id]
         self._faults = faults
-        self._names = Names(
-            outputs,
-            frozenset(spec.inputs) if spec.inputs else None,
-            in_foreach=self._node.foreach is not None,
-            implied=implied,
-        )
+        self._names = names if self._node.foreach is None else replace(names, in_foreach=True)
 
     def bind(self) -> PlannedNode:
         node = self._node
@@ -154,7 +149,7 @@ class _Binder:
         foreach = self._bind_foreach()
         when = self._try(("when",), lambda: Condition(node.when or "", self._names)) if node.when is not None else None
         inputs = None if node.inputs is None else self._template(("inputs",), dict(node.inputs))
-        config = self._template(("config",), dict(node.config)) or Template({}, self._names)
+        config = (self._template(("config",), dict(node.config)) if node.config else None) or NOTHING
         system_prompt = None if prompt is None else self._template(("system_prompt",), prompt)
         said = self._workflow.messages_of(self._id)
         messages = None if said is None else self._template(("messages",), said)
@@ -217,6 +212,8 @@ class _Binder:
 
     def _bind_servers(self) -> Template:
         """The MCP servers whose tools the node may use, as JSON; only those, so that it needs no secret of others."""
+        if not self._node.tools:
+            return NOTHING
         of_servers = (uri.removeprefix(MCP_SCHEME) for uri in self._node.tools if uri.startswith(MCP_SCHEME))
         used = {name.partition("/")[0] for name in of_servers}
         servers: dict[str, JsonValue] = {
@@ -230,7 +227,7 @@ class _Binder:
         except ExpressionError:
             for name, server in servers.items():
                 self._faults_of_server(("mcp_servers", name), server, names)
-            return Template({}, names)
+            return NOTHING
 
     def _faults_of_server(self, path: Path, value: JsonValue, names: Names) -> None:
         """Note every place in *value* that is to blame, once for all nodes that use the server."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
@@ -233,6 +233,10 @@ def _read_text(text: str, names: Names, found: list[Reference]) -> _Filler:
         whole = parts[0]
         return lambda lookup: lookup(whole)
     return lambda lookup: "".join(part if isinstance(part, str) else as_text(lookup(part)) for part in parts)
+
+
+NOTHING: Final = Template({}, Names({}))
+"""The template of an empty object."""
 
 
 def as_text(value: JsonValue) -> str:

@@ -6,7 +6,13 @@ from binex.loader.loader import Bound, bind_source, bind_workflow, load_source, 
 from binex.loader.places import locate_faults
 from binex.loader.schema import workflow_schema
 from binex.loader.settings import load_settings
-from binex.loader.variables import missing_environment, parse_assignments, resolve_environment, resolve_variables
+from binex.loader.variables import (
+    missing_environment,
+    parse_assignments,
+    read_variables,
+    resolve_environment,
+    resolve_variables,
+)
 
 __all__ = [
     "Bound",
@@ -22,6 +28,7 @@ __all__ = [
     "node_uses",
     "parse_assignments",
     "parse_workflow",
+    "read_variables",
     "redact_source",
     "resolve_environment",
     "resolve_variables",

@@ -139,6 +139,7 @@ def _use(node_id: str, node: NodeSpec, names: tuple[str, ...], folder: Path | No
         are_inputs_implied=node.inputs is None,
         has_schema=node.output_schema is not None,
         has_instructions=node.system_prompt is not None or bool(node.messages),
+        tools=node.tools,
     )
 
 

@@ -79,7 +79,12 @@ def redact_source(source: WorkflowSource, redactor: Redactor) -> WorkflowSource:
     the whole workflow is written out anew as JSON, which is YAML too.
     """
     prompts = {name: redactor.redact_text(text, shapes=True) for name, text in source.prompts.items()}
-    return source.model_copy(update={"text": _redact_yaml(source.text, redactor), "prompts": prompts})
+    cut = [redactor.redact_json(change.value, shapes=True) for change in source.changes]
+    changes = tuple(
+        change.model_copy(update={"value": value}) for change, value in zip(source.changes, cut, strict=True)
+    )
+    text = _redact_yaml(source.text, redactor)
+    return source.model_copy(update={"text": text, "prompts": prompts, "changes": changes})
 
 
 def _redact_yaml(text: str, redactor: Redactor) -> str:

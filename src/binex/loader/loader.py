@@ -19,6 +19,7 @@ from binex.adapters.registry import Registry
 from binex.errors import Fault, FieldFault, InputError, SpecError
 from binex.graph.dag import DAG
 from binex.loader.agents import AgentCheck, faulty_nodes
+from binex.loader.changes import apply_changes
 from binex.loader.files import PROMPT_SCHEME, PromptFolder, read_file
 from binex.loader.report import from_yaml, locate, workflow_error
 from binex.loader.shape import Shape, read_shape
@@ -143,7 +144,8 @@ class _Loading:
         known = [from_yaml(fault) for fault in document.faults]
         if not isinstance(document.value, dict) or (known and not document.value):
             raise workflow_error(self._file, known)
-        shape = read_shape(document.value, self._default_name())
+        value = apply_changes(document.value, self._origin.changes)
+        shape = read_shape(value, self._default_name())
         if not known and not shape.faults and not shape.missing and shape.spec is not None:
             return self._check(shape.spec, data, document)
         raise workflow_error(self._file, self._all_faults(known, shape, data, document))

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import JsonValue
@@ -13,6 +13,7 @@ from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Reference, Source
 from binex.loader.places import locate_faults
 from binex.models.workflow import InputSpec, InputType, WorkflowSource, WorkflowSpec
+from binex.tape.redaction import REDACTED
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4300}")
 _SHOWN: Final = 60
@@ -80,6 +81,25 @@ def resolve_variables(
     ]
     _raise(faults)
     return dict(given)
+
+
+def read_variables(spec: WorkflowSpec, given: Mapping[str, str], dag: DAG) -> dict[str, JsonValue]:
+    """Texts, as from a command line, as the values that the workflow's inputs are declared to be; only those *given*.
+
+    Raises:
+        InputError: a variable is unknown or not of its type; with all of them.
+    """
+    used = {reference.name for _, reference in dag.references(Source.USER)}
+    faults = _unknown(given, spec.inputs or dict.fromkeys(used))
+    values: dict[str, JsonValue] = {}
+    for name, text in given.items():
+        declared = spec.inputs.get(name)
+        try:
+            values[name] = text if declared is None else _typed(text, declared.type, from_text=True)
+        except ValueError as error:
+            faults.append((f"variable '{name}' {error}", f"pass --var {name}=..."))
+    _raise(faults)
+    return values
 
 
 def _resolve_declared(
@@ -213,15 +233,21 @@ def missing_environment(dag: DAG, environ: Mapping[str, str]) -> list[FieldFault
     ]
 
 
-def resolve_environment(spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str]) -> dict[str, str]:
+def resolve_environment(
+    spec: WorkflowSpec, dag: DAG, environ: Mapping[str, str], *, nodes: Collection[str] | None = None
+) -> dict[str, str]:
     """The values of all ``${env.*}`` and ``${secret.*}``, by name: for memory only, and for the redactor.
+
+    Where only some *nodes* are executed, what the others need may be missing: what is kept of a secret stands for it.
 
     Raises:
         WorkflowError: one is not set; with all of them.
     """
-    if missing := missing_environment(dag, environ):
-        raise locate_faults(spec.source or WorkflowSource(file=spec.name, folder="", text=""), missing)
-    return {reference.name: environ[reference.name] for _, reference in _environment(dag)}
+    missing = missing_environment(dag, environ)
+    needed = [fault for fault in missing if nodes is None or fault.path[1] in nodes]
+    if needed:
+        raise locate_faults(spec.source or WorkflowSource(file=spec.name, folder="", text=""), needed)
+    return {reference.name: environ.get(reference.name, REDACTED) for _, reference in _environment(dag)}
 
 
 def _environment(dag: DAG) -> Iterator[tuple[str, Reference]]:

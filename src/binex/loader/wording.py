@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 
 PLANNED_OF_WORKFLOW: Final = frozenset({"webhook", "schedule", "workspace"})
 PLANNED_OF_NODE: Final = frozenset({
-    "assertions", "back_edge", "cache", "cost", "heartbeat_timeout_ms", "item_key", "pattern", "routing", "workspace",
+    "assertions", "back_edge", "cost", "heartbeat_timeout_ms", "item_key", "pattern", "routing", "workspace",
 })  # fmt: skip
 """Fields of the published format that are not built yet. One that a model knows is not asked for here."""
 

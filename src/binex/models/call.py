@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from binex.models.base import AnyText, Model
+
+NOT_MADE: Final = "not made"
+"""Stands as ``priced_by`` of a model's call that the budget did not allow: its error is what was decided."""
 
 
 class CallKind(StrEnum):
@@ -127,7 +130,7 @@ class Call(Model):
     cost_usd: float | None = None
     """Its price; None where it is unknown or there is none."""
     priced_by: str = ""
-    """The price table and its version; empty where no price is known."""
+    """The price table and its version; empty where no price is known; :data:`NOT_MADE` where nothing was asked."""
     error: AnyText | None = None
     """Why it failed."""
 
@@ -139,7 +142,7 @@ class Call(Model):
     @property
     def spend(self) -> Spend:
         """What it adds to the cost of its run; only calls of models cost."""
-        if self.kind is not CallKind.MODEL:
+        if self.kind is not CallKind.MODEL or self.priced_by == NOT_MADE:
             return Spend()
         usage = self.usage or Usage()
         return Spend(

@@ -16,6 +16,8 @@ class ChangeKind(StrEnum):
     """An input of the workflow."""
     ARTIFACT = "artifact"
     """What a task made."""
+    FAULT = "fault"
+    """A fault that the calls of a node meet, instead of what was answered."""
     WORKFLOW = "workflow"
     """The file: today's instead of the one that was recorded."""
 

@@ -23,6 +23,8 @@ class QuestionKind(StrEnum):
     """What to do about a budget that is used up."""
     AGENT = "agent"
     """What a remote agent wants to know before it goes on."""
+    BREAKPOINT = "breakpoint"
+    """How to go on where the run stopped, before a task or after it: one of the choices, or `{"edit": VALUE}`."""
 
 
 class OnTimeout(StrEnum):
@@ -68,7 +70,10 @@ class Question(Model):
     text: str
     """What is asked."""
     shown: JsonValue = None
-    """What the person should look at, by name: the inputs of the task."""
+    """What the person should look at, by name: the inputs of the task.
+
+    At a breakpoint `{"inputs": …}`, or `{"outputs": …}`, or `{"error": …}`.
+    """
     choices: tuple[str, ...] = ()
     default: JsonValue = None
     """The answer when nobody answers in time and `on_timeout` is `default`."""

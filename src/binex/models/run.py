@@ -66,7 +66,9 @@ class Versions(Model):
     binex: str
     python: str
     handlers: dict[str, str] = Field(default_factory=dict)
-    """The hash of every local function's code and of what it imports from the project, by agent URI."""
+    """The hash of the code of every local function and tool, and of what it imports from the project, by URI."""
+    adapters: dict[str, str] = Field(default_factory=dict)
+    """The version of every adapter that has one, by the scheme that it speaks."""
     git_commit: str | None = None
     """The commit of the workflow's folder."""
 
@@ -108,6 +110,8 @@ class Run(Model):
     """What they may cost, as the workflow says or as was said when the run was started or resumed."""
     spend: Spend = Field(default_factory=Spend)
     """What all its calls of models cost together, over all its sessions."""
+    is_imported: bool = False
+    """Whether it came from a bundle: its outcomes were not seen here, so runs that were not made from it reuse none."""
 
 
 class TaskFailure(Model):
@@ -128,6 +132,8 @@ class RunSummary(Model):
     """The run itself."""
     reused: int = 0
     """How many outcomes were taken over from a record."""
+    recalled: int = 0
+    """How many tasks were answered by outcomes of other runs, since their keys were the same."""
     was_done: bool = False
     """Whether there was nothing left to do."""
     failures: tuple[TaskFailure, ...] = ()

@@ -41,6 +41,10 @@ class SkipReason(StrEnum):
     """Its condition was false; what only depends on it runs."""
     BLOCKED = "blocked"
     """Something whose output it needs did not complete."""
+    LEFT_OUT = "left_out"
+    """Only another task of the fork was asked for."""
+    BY_HAND = "by_hand"
+    """Somebody skipped it where the run stopped before it; what depends on it gets null."""
 
 
 class ErrorKind(StrEnum):
@@ -78,6 +82,8 @@ class ErrorKind(StrEnum):
     """The budget does not allow the call."""
     HUMAN = "human"
     """Nobody answered in time."""
+    OFFLINE = "offline"
+    """The agent would have had to be asked, and only what is known was to count."""
 
 
 class ErrorInfo(Model):
@@ -161,6 +167,8 @@ class Lineage(Model):
     """The attempt that made it."""
     derived_from: tuple[str, ...] = ()
     """The ids of the artifacts that the task was given."""
+    edited: bool = False
+    """Whether a person put it in the place of what the agent made."""
 
 
 class ArtifactInfo(Model):
@@ -221,6 +229,14 @@ class Artifact(ArtifactInfo):
             artifact.__dict__["_text"] = content
         return artifact
 
+    def with_content(self, content: object) -> Self:
+        """The same artifact with another JSON value.
+
+        Raises:
+            BadOutputError: *content* is not JSON.
+        """
+        return self.with_data(encode_json(content))
+
     def with_data(self, data: bytes) -> Self:
         """The same artifact with other content."""
         changed = self.model_copy(update={"data": data, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
@@ -275,6 +291,8 @@ class ExecutionRecord(Model):
     """The path of the task whose failure kept it from running."""
     reused_from: str | None = None
     """The run that the outcome was taken from, where it was not executed here."""
+    is_edited: bool = False
+    """Whether a person changed what the task was given or what it made."""
     retry_in_ms: int | None = None
     """The pause before the next attempt, where there is one."""
     idempotency_key: str = ""

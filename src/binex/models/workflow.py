@@ -178,6 +178,8 @@ class NodeSpec(Model):
     """For a model: what to do about an answer that does not fit `output_schema`."""
     budget: Budget | None = None
     """What the node's calls of models may cost together: a number of US dollars, or `{max_cost: 0.50}`."""
+    cache: Annotated[bool, Field(strict=True)] | None = None
+    """Whether an outcome of an earlier run may stand for the node's: `true` always, `false` never."""
 
 
 class WorkflowSource(Model):

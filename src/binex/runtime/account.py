@@ -1,6 +1,7 @@
 """One budget: what it allows, what is spent, what is set apart, and what happens where that is not enough."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -227,6 +228,19 @@ class Account:
             yield
         finally:
             self._waiters.discard(waiter)
+
+
+def with_maximum(budget: Budget | None, max_cost: float | None) -> Budget | None:
+    """The budget in force, where *max_cost* may have been given on top of what was said before.
+
+    Raises:
+        InputError: *max_cost* is no amount.
+    """
+    if max_cost is None:
+        return budget
+    if not 0 <= max_cost < math.inf:
+        raise InputError(f"a budget cannot be {max_cost:g} US dollars", fix="give a number of at least 0")
+    return Budget(max_cost=max_cost) if budget is None else budget.model_copy(update={"max_cost": max_cost})
 
 
 def to_nano(usd: float) -> int:

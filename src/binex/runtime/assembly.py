@@ -13,18 +13,33 @@ from binex.models.call import Spend
 from binex.models.event import Notice
 from binex.models.names import node_of
 from binex.models.question import Question
-from binex.models.run import Run, RunStatus
+from binex.models.run import Run, RunStatus, Versions
+from binex.models.task import Outcome
 from binex.runtime.account import Measures
 from binex.runtime.budget import Past, RunLedger
+from binex.runtime.course import Course
 from binex.runtime.desk import Asker, Patience, RunDesk
+from binex.runtime.held import EarlierStops
+from binex.runtime.holding import Holds
 from binex.runtime.journal import Journal, RunLog
 from binex.runtime.keys import Keys
 from binex.runtime.orchestrator import Orchestrator, RunPlan
 from binex.runtime.recall import Recall
+from binex.runtime.stops import Places, Stops
 from binex.runtime.surroundings import AnswersFor, RunSurroundings
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore
 from binex.tape.redaction import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who can be asked while a run is executed."""
+
+    asker: Asker | None = None
+    """Asks somebody who is there."""
+    patience: Patience = Patience.DEADLINE
+    """How long to wait for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +54,16 @@ class RunParts:
     past: Past = field(default_factory=Past)
     bookmarks: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     recall: Recall | None = None
-    answers_for: AnswersFor = lambda _: None
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Who can be asked while a run is executed."""
-
-    asker: Asker | None = None
-    """Asks somebody who is there."""
-    patience: Patience = Patience.DEADLINE
-    """How long to wait for others."""
+    versions: Versions | None = None
+    """What its tasks are executed with, where that is not what the run began with."""
+    course: Course | None = None
+    answers_for: AnswersFor = lambda *_: None
+    people: People | None = None
+    """Who can be asked, where that are not those of the session."""
+    stops: Stops | None = None
+    """Where somebody wants it to stop."""
+    held: Mapping[str, Outcome] = field(default_factory=dict)
+    """What came of tasks that it stopped after in an earlier session, and nobody decided about."""
 
 
 def plan_run(
@@ -89,10 +103,25 @@ def plan_run(
         lease=parts.lease,
         surround=surround,
         desk=desk,
-        keys=Keys(run.versions.handlers, parts.redactor),
+        keys=Keys(parts.versions or run.versions, parts.redactor),
+        holds=_holds_of(parts, store, desk),
         recall=parts.recall,
+        course=parts.course,
         is_held_up=ledger.is_held_up,
         was_refused=ledger.was_refused,
+    )
+
+
+def _holds_of(parts: RunParts, store: RunStore, desk: RunDesk) -> Holds:
+    stops, past = parts.stops or Stops(), parts.past
+    return Holds(
+        stops,
+        Places(stops.breakpoints, *parts.bound, parts.context),
+        parts.bound.dag,
+        store=store,
+        desk=desk,
+        redactor=parts.redactor,
+        earlier=EarlierStops(past.questions, parts.held, past.left_at),
     )
 
 

@@ -2,17 +2,18 @@
 
 import asyncio
 import random
+import threading
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from binex.adapters.attempt import AttemptContext, attempting
 from binex.adapters.base import AgentAdapter, KeepsDeadlines, LeavesWorkBehind
 from binex.adapters.registry import Registry
-from binex.errors import AgentError
+from binex.errors import AgentError, ReplayError
 from binex.graph.scheduler import Work
 from binex.models.call import Spend
 from binex.models.limits import Limits
@@ -32,6 +33,12 @@ class Ended(NamedTuple):
     spend: Spend | None = None
     progress: str = ""
     """How far the call came that was going on at the end, in words."""
+    refused: str = ""
+    """What was refused because only a tape may answer, where the agent went on all the same."""
+
+
+EndAs: TypeAlias = Callable[[TaskStatus], None]
+"""Ends an attempt with a status, as its deadline does."""
 
 
 class AttemptLog(Protocol):
@@ -50,8 +57,8 @@ class AttemptLog(Protocol):
 class Surroundings(Protocol):
     """Makes what an attempt finds around it: its recorder, people, money."""
 
-    def enter(self, task: TaskNode) -> AttemptContext:
-        """An attempt at *task* begins."""
+    def enter(self, task: TaskNode, end_as: EndAs) -> AttemptContext:
+        """An attempt at *task* begins; *end_as* ends it from outside, and may be called in any thread."""
         ...
 
     def leave(self, context: AttemptContext) -> Ended:
@@ -60,7 +67,10 @@ class Surroundings(Protocol):
 
 
 class Dispatcher:
-    """Executes tasks side by side. *chance* spreads the pauses between attempts: from 0 to 1 at each call."""
+    """Executes tasks side by side.
+
+    *chance* spreads the pauses between attempts: from 0 to 1 at each call; with *is_pausing* false there are none.
+    """
 
     def __init__(
         self,
@@ -69,11 +79,13 @@ class Dispatcher:
         limits: Limits,
         grace_s: float = GRACE_S,
         chance: Callable[[], float] = random.random,
+        is_pausing: bool = True,
     ) -> None:
         self.registry = registry
         self.limits = limits
         self.grace_s = grace_s
         self.chance = chance
+        self.is_pausing = is_pausing
 
     @asynccontextmanager
     async def open(
@@ -104,6 +116,7 @@ class Executions:
         self.log = log
         self.surroundings = surroundings
         self.loop: AbstractEventLoop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.agents: set[asyncio.Task[None]] = set()
         self._settled = settled
         self._by_path: dict[str, _Execution] = {}
@@ -174,12 +187,19 @@ class _Execution:
         attempt = self._attempt = Attempt(task, self._work, self._key, executions.dispatcher.limits.output_bytes)
         self._began = self._began or loop.time()
         executions.log.note_started(task, attempt.started_at)
-        context = self._context = executions.surroundings.enter(task)
+        context = self._context = executions.surroundings.enter(task, partial(self._end_as, attempt))
         self._agent = loop.create_task(self._execute(attempt, context))
         executions.agents.add(self._agent)
         self._agent.add_done_callback(partial(self._note_end, attempt))
         if task.deadline_ms is not None and not isinstance(self._adapter, KeepsDeadlines):
             self._timer = loop.call_later(task.deadline_ms / 1000, self._tell_to_stop, TaskStatus.TIMED_OUT)
+
+    def _end_as(self, attempt: Attempt, status: TaskStatus) -> None:
+        """End *attempt* from outside; in the loop's thread at once."""
+        if threading.get_ident() != self._executions.thread:
+            self._executions.loop.call_soon_threadsafe(self._end_as, attempt, status)
+        elif attempt is self._attempt:
+            self._tell_to_stop(status)
 
     def stop(self) -> None:
         """End the task; a pause before the next attempt ends at once."""
@@ -238,6 +258,8 @@ class _Execution:
                 self._executions.log.notice(
                     f"{self._work.path} goes on in its thread, which nobody can stop; 'isolation: process' can be"
                 )
+        elif ended.refused and not isinstance(answer, BaseException):
+            attempt.take(ReplayError(f"the network is refused: {ended.refused}; the agent went on without it"))
         else:
             attempt.take(answer)
         pause_ms = self._pause_ms(attempt) if self._spare is not None else None
@@ -255,6 +277,8 @@ class _Execution:
         """The pause before the next attempt; None where there must not be one."""
         if not attempt.is_retryable:
             return None
+        if not self._executions.dispatcher.is_pausing:
+            return 0
         policy = self._work.retry_policy
         number = attempt.task.attempt - self._first_attempt
         factor = 2 ** min(number, 30) if policy.backoff is Backoff.EXPONENTIAL else 1

@@ -7,6 +7,7 @@ from binex.errors import (
     BadOutputError,
     BadReplyError,
     BudgetError,
+    OfflineError,
     ProcessDiedError,
     RemoteCodeError,
     RemoteError,
@@ -42,6 +43,8 @@ def _kind(error: Exception) -> ErrorKind:  # noqa: PLR0911 - one case a kind
             return ErrorKind.SCHEMA
         case BudgetError():
             return ErrorKind.BUDGET
+        case OfflineError():
+            return ErrorKind.OFFLINE
         case UnansweredError():
             return ErrorKind.HUMAN
         case BadOutputError():

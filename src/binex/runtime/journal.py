@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from binex.errors import BinexError, StoreError
 from binex.graph.fan_out import FanOut
@@ -36,6 +36,15 @@ from binex.tape.redaction import Redactor
 Listener: TypeAlias = Callable[[Event], None]
 """Is told what happened, never asked; one that raises is not told again."""
 
+class TakenOver(NamedTuple):
+    """Outcomes that a run has before it begins."""
+
+    known: Sequence[Outcome] = ()
+    """What its loop builds on."""
+    inherited: Sequence[Outcome] = ()
+    """What was executed in another run, and is to be recorded in this one."""
+
+
 NOTE_RUNNING_AFTER_S = 0.25
 """Attempts shorter than this are never written as running: their record comes soon enough."""
 
@@ -51,7 +60,7 @@ class Journal:
 
     @asynccontextmanager
     async def open_run(
-        self, run: Run, lease: AbstractAsyncContextManager[Lease], redactor: Redactor, known: Sequence[Outcome] = ()
+        self, run: Run, lease: AbstractAsyncContextManager[Lease], redactor: Redactor, taken: TakenOver
     ) -> AsyncIterator["RunLog"]:
         """Own *run* until the block ends; however it ends, the final status is written.
 
@@ -59,7 +68,7 @@ class Journal:
         """
         async with lease as held:
             log = RunLog(run, held, self._store, redactor, self.tell if self._listeners else None)
-            log.take_over(known)
+            await log.take_over(taken)
             self.tell(RunStarted(run=run, node_count=run.node_count, reused=log.reused))
             try:
                 yield log
@@ -96,6 +105,7 @@ class RunLog:
     def __init__(self, run: Run, lease: Lease, store: RunStore, redactor: Redactor, tell: Listener | None) -> None:
         self.lease = lease
         self.reused = 0
+        self._recalled = 0
         self._run = run
         self._store = store
         self._redactor = redactor
@@ -121,10 +131,12 @@ class RunLog:
         """What ties all exchanges of the run together in other systems."""
         return self._run.id
 
-    def take_over(self, known: Sequence[Outcome]) -> None:
-        """Count outcomes that need no recording, since they are in the store already."""
-        self.reused = len(known)
-        for outcome in known:
+    async def take_over(self, taken: TakenOver) -> None:
+        """Count outcomes that nobody executes here, and keep those that are another run's."""
+        self.reused = len(taken.known)
+        if taken.inherited:
+            await self._keep(taken.inherited)
+        for outcome in taken.inherited or taken.known:
             self._count(outcome.record)
 
     async def record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
@@ -134,16 +146,21 @@ class RunLog:
         """
         outcomes = [self._redacted(outcome) for outcome in outcomes]
         if outcomes:
-            await self._store.settle(
-                [outcome.record for outcome in outcomes],
-                [made for outcome in outcomes for made in outcome.artifacts if made.run_id == self._run.id],
-            )
+            await self._keep(outcomes)
         for outcome in outcomes:
             self._starting.pop(outcome.path, None)
             self._count(outcome.record)
+            self._recalled += outcome.record.reused_from is not None
             if self.is_heard:
                 self._tell(TaskSettled(record=outcome.record))
         return outcomes
+
+    async def _keep(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep the records, and the artifacts that are this run's own; those of other runs stay theirs."""
+        await self._store.settle(
+            [outcome.record for outcome in outcomes],
+            [made for outcome in outcomes for made in outcome.artifacts if made.run_id == self._run.id],
+        )
 
     def note_started(self, task: TaskNode, at: datetime) -> None:
         self._starting[task.path] = (task, at)
@@ -228,7 +245,13 @@ class RunLog:
             for record in self._failures.values()
             if record.error is not None
         )
-        return RunSummary(run=self._run, reused=self.reused, failures=failures, questions=self._questions)
+        return RunSummary(
+            run=self._run,
+            reused=self.reused,
+            recalled=self._recalled,
+            failures=failures,
+            questions=self._questions,
+        )
 
     def _count(self, record: ExecutionRecord) -> None:
         self._counts[record.status] += 1

@@ -7,13 +7,16 @@ from typing import Final, NamedTuple, cast
 from pydantic import JsonValue
 
 from binex.models.json_value import encode_json
+from binex.models.run import Versions
 from binex.models.task import TaskNode
+from binex.models.workflow import Repair
 from binex.tape.redaction import Redactor
 
 _VERSION: Final = "1"
 """Changes with the meaning of any part: keys of different versions never match."""
 _PART_CHARACTERS: Final = 16
 """How much of the hash of a part is kept: enough to tell two apart, and no key to what was hashed."""
+_DEFAULT_REPAIR: Final = Repair()
 
 
 class TaskKey(NamedTuple):
@@ -28,11 +31,12 @@ class TaskKey(NamedTuple):
 class Keys:
     """Computes the keys of one run's tasks.
 
-    *codes* has the hash of the code behind each agent or tool, by its URI. Secrets count as what is kept of them.
+    *versions* has the code behind agents and tools, and the versions of adapters. Secrets count as what is kept of
+    them, and values as they are given: the order of the fields of an object, and that of the inputs, is part of them.
     """
 
-    def __init__(self, codes: Mapping[str, str], redactor: Redactor) -> None:
-        self._codes = codes
+    def __init__(self, versions: Versions, redactor: Redactor) -> None:
+        self._versions = versions
         self._redactor = redactor
         self._of_nodes: dict[str, dict[str, str]] = {}
 
@@ -46,25 +50,32 @@ class Keys:
         for name, value in task.config.items():
             parts[f"config.{name}"] = self._hash(value)
         for name, server in task.mcp_servers.items():
-            parts[f"mcp_servers.{name}"] = self._hash(server.model_dump())
+            parts[f"mcp_servers.{name}"] = self._hash(server.model_dump(mode="json"))
         for name, value in task.inputs.items():
             parts[f"inputs.{name}"] = self._hash(value)
-        text = "\n".join(f"{name}={parts[name]}" for name in sorted(parts))
-        return TaskKey(hashlib.sha256(text.encode()).hexdigest(), parts)
+        # A name may hold anything, so its length says where it ends.
+        text = "".join(f"{len(name)}:{name}={parts[name]}" for name in sorted(parts))
+        return TaskKey(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), parts)
 
     def _of_node(self, task: TaskNode) -> dict[str, str]:
         """The parts that are the same for all tasks of a node."""
         parts = self._of_nodes.get(task.node_id)
         if parts is None:
             said: dict[str, JsonValue] = {"agent": task.agent, "outputs": list(task.outputs), "key": _VERSION}
+            version = self._versions.adapters.get(task.agent.partition("://")[0])
+            if version:
+                said["adapter"] = version
             if task.output_schema is not None:
                 said["output_schema"] = task.output_schema
+            if task.repair != _DEFAULT_REPAIR:
+                said["repair"] = task.repair.model_dump()
             for name, uris in (("tools", task.tools), ("fallbacks", task.fallbacks)):
                 if uris:
                     said[name] = list(uris)
-            codes: dict[str, JsonValue] = {
-                uri: self._codes[uri] for uri in (task.agent, *task.tools) if uri in self._codes
-            }
+            if len(task.inputs) > 1:
+                said["inputs"] = list(task.inputs)
+            known = self._versions.handlers
+            codes: dict[str, JsonValue] = {uri: known[uri] for uri in (task.agent, *task.tools) if uri in known}
             if codes:
                 said["code"] = codes
             parts = self._of_nodes[task.node_id] = {name: self._hash(value) for name, value in said.items()}

@@ -2,14 +2,17 @@
 
 import asyncio
 import hashlib
+import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from binex import __version__
-from binex.adapters.base import KnowsItsCode, NodeUse, PreparesNodes
+from binex.adapters.base import AnsweredByTape, KnowsItsCode, NodeUse, PreparesNodes
+from binex.adapters.local_finding import LocalName
 from binex.adapters.registry import Registry
+from binex.adapters.tools.uris import PYTHON
 from binex.errors import FieldFault, InputError, WorkflowError
 from binex.loader import Bound, bind_source, bind_workflow, literal_secrets, locate_faults, redact_source
 from binex.models.limits import Limits
@@ -18,8 +21,10 @@ from binex.models.workflow import WorkflowSource
 from binex.tape.redaction import REDACTED, Redactor
 
 
-async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> None:
-    """Let every adapter get ready for its nodes.
+async def prepare_agents(
+    registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource, *, is_replay: bool = False
+) -> None:
+    """Let every adapter get ready for its nodes; in a replay only those whose agents are executed all the same.
 
     Raises:
         WorkflowError: an agent cannot be used as the workflow says; with all the faults.
@@ -30,6 +35,8 @@ async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: Wo
     faults: list[FieldFault] = []
     for group in by_adapter.values():
         adapter = registry.adapter_for(group[0].agent)
+        if is_replay and isinstance(adapter, AnsweredByTape):
+            continue
         if isinstance(adapter, PreparesNodes):
             for node_id, found in (await adapter.prepare(group)).items():
                 faults += [
@@ -41,28 +48,51 @@ async def prepare_agents(registry: Registry, uses: Sequence[NodeUse], source: Wo
 
 
 async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: WorkflowSource) -> Versions:
-    """What a run is made with: our own version, Python's, the code of local functions, the git commit."""
+    """What a run is made with: versions, the code of local functions and tools, the git commit."""
     handlers: dict[str, str] = {}
+    adapters: dict[str, str] = {}
     for use in uses:
         adapter = registry.adapter_for(use.agent)
         if use.agent not in handlers and isinstance(adapter, KnowsItsCode):
             fingerprint = adapter.fingerprint(use)
             if fingerprint is not None:
                 handlers[use.agent] = fingerprint
+        scheme = use.agent.partition("://")[0]
+        if scheme not in adapters:
+            adapters[scheme] = registry.version_of(use.agent)
     return Versions(
         binex=__version__,
         python=platform.python_version(),
-        handlers=handlers,
+        handlers=handlers | _code_of_tools(uses, source.folder),
+        adapters={scheme: version for scheme, version in adapters.items() if version},
         git_commit=await _git_commit(Path(source.folder)),
     )
 
 
+def _code_of_tools(uses: Sequence[NodeUse], folder: str) -> dict[str, str]:
+    """The hash of the code behind each tool that is a function of the project."""
+    tools = {tool for use in uses for tool in use.tools if tool.startswith(PYTHON)}
+    if not tools:
+        return {}
+    from binex.adapters.local_source import Sources
+
+    sources = Sources()
+    hashes: dict[str, str] = {}
+    for tool in sorted(tools):
+        module = LocalName.of(tool.removeprefix(PYTHON)).module
+        found = sources.hash_of(module, os.path.abspath(folder))  # noqa: PTH100 - links stay as they are
+        if found is not None:
+            hashes[tool] = found
+    return hashes
+
+
 def hash_source(source: WorkflowSource) -> str:
     """The identity of a snapshot: what it says, and where it lay, since its functions are found there."""
-    return hashlib.sha256(source.model_dump_json().encode()).hexdigest()
+    said = source.model_dump_json(exclude=None if source.changes else {"changes"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
-def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry) -> Bound:
+def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry | None) -> Bound:
     """The workflow of a snapshot. Literal keys that were cut out are read again from the file, if it is unchanged.
 
     Raises:

@@ -1,12 +1,12 @@
 """Puts the parts together. The command line, servers and users of the library all start here."""
 
 import asyncio
-import math
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -31,17 +31,22 @@ from binex.loader import (
     resolve_variables,
 )
 from binex.models.event import Notice
+from binex.models.fork import ForkPlan
 from binex.models.limits import Limits
-from binex.models.names import artifact_id, new_run_id
+from binex.models.names import new_run_id
 from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
-from binex.models.settings import ProjectSettings
 from binex.models.task import Outcome, now
-from binex.models.workflow import Budget, WorkflowSource, WorkflowSpec
+from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.runtime.account import with_maximum
+from binex.runtime.again import Again
 from binex.runtime.answering import withdraw_questions
-from binex.runtime.assembly import People, RunParts, plan_run, read_past
-from binex.runtime.dispatcher import GRACE_S, Dispatcher
-from binex.runtime.journal import Journal, Listener
-from binex.runtime.orchestrator import Orchestrator
+from binex.runtime.assembly import People, RunParts, read_past
+from binex.runtime.cache import recall_of
+from binex.runtime.executor import Executor, Settings
+from binex.runtime.forking import ForkRequest
+from binex.runtime.held import read_held
+from binex.runtime.journal import Journal, Listener, TakenOver
+from binex.runtime.offline import OfflineAnswers, OfflineRecall
 from binex.runtime.preparation import (
     hash_source,
     prepare_agents,
@@ -49,10 +54,11 @@ from binex.runtime.preparation import (
     versions_of,
 )
 from binex.runtime.replay import settled_outcomes
+from binex.runtime.stops import Stops
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
-from binex.tape.hooks import install_hooks
-from binex.tape.redaction import REDACTED, Redactor
+from binex.tape.faults import Fault
+from binex.tape.redaction import REDACTED
 
 CANCEL_WITHIN_S = 5.0
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
@@ -112,20 +118,6 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
             await registry.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What holds for every run of a session."""
-
-    directory: Path
-    durability: Durability = Durability.FULL
-    limits: Limits = field(default_factory=Limits)
-    allow_paths: tuple[Path, ...] = ()
-    grace_s: float = GRACE_S
-    """How long an agent that was told to stop may take before it is left behind, in seconds."""
-    people: People = field(default_factory=People)
-    project: ProjectSettings = field(default_factory=ProjectSettings)
-
-
 class Session:
     """Runs workflows on one store; several at a time, if you like."""
 
@@ -136,7 +128,8 @@ class Session:
         self.settings = settings
         self.registry = registry
         self._journal = Journal(store, listeners)
-        self._running: set[Orchestrator] = set()
+        self._executor = Executor(store, settings, registry, self._journal)
+        self._again = Again(self._executor)
 
     @property
     def directory(self) -> Path:
@@ -164,17 +157,23 @@ class Session:
             workflow, limits=self.settings.limits, registry=self.registry, allow_paths=self.settings.allow_paths
         )
 
-    async def run(
+    async def run(  # noqa: PLR0913 - what users may say, each by its name
         self,
         workflow: Path | str | WorkflowSpec | Bound,
         *,
         vars: Mapping[str, JsonValue] | None = None,
         vars_are_text: bool = False,
         max_cost: float | None = None,
+        cache: bool = False,
+        offline: bool = False,
+        stops: Stops | None = None,
     ) -> RunSummary:
         """Execute a workflow, given as a file or as what was read from one, from its start.
 
-        *max_cost*, in US dollars, takes the place of the most that the workflow's own budget allows.
+        *max_cost*, in US dollars, takes the place of the most that the workflow's own budget allows. With *cache*
+        what tasks with the same key have made in earlier runs is taken from there; with *offline* as well, and what
+        is not known and would have to be asked for outside this machine fails. *stops* says where the run is held
+        until somebody has said how to go on.
 
         Raises:
             WorkflowError: the file is not usable; with all its faults.
@@ -183,10 +182,12 @@ class Session:
         """
         bound = self._bind(workflow)
         spec, dag = bound
+        if stops is not None:
+            stops.check(spec, dag)
         source = spec.source or _source_of(spec)
         variables = resolve_variables(spec, vars or {}, from_text=vars_are_text, dag=dag)
         environment = resolve_environment(spec, dag, os.environ)
-        redactor = self._redactor(environment)
+        redactor = self._executor.redactor(environment)
         uses = tuple(node_uses(spec, dag).values())
         await prepare_agents(self.registry, uses, source)
         redactor.add(literal_secrets(source))
@@ -201,13 +202,19 @@ class Session:
             durability=self.settings.durability,
             versions=await versions_of(self.registry, uses, source),
             node_count=len(spec.nodes),
-            budget=_budget(spec.budget, max_cost),
+            budget=with_maximum(spec.budget, max_cost),
         )
         for key in find_literal_keys(source) if kept != source else ():
             place = f"{source.file}:{key.line}:{key.column}: " if key.line else ""
             self._journal.tell(Notice(run_id=run.id, message=f"{place}{key.message}; {key.fix}"))
         context = RunContext(run.id, source.folder, variables, environment)
-        return await self._execute(RunParts(run, bound, context, redactor, self.store.open_run(run, kept)))
+        notice = partial(self._executor.notice, run.id)
+        recall = recall_of(self.store, spec.nodes, notice, is_on=cache or offline)
+        opening = self.store.open_run(run, kept)
+        parts = RunParts(run, bound, context, redactor, opening, recall=recall, stops=stops)
+        if offline:
+            parts = replace(parts, recall=OfflineRecall(recall), answers_for=lambda *_: OfflineAnswers())
+        return await self._executor.execute(parts)
 
     async def resume(
         self,
@@ -217,6 +224,7 @@ class Session:
         strict: bool = False,
         vars: Mapping[str, JsonValue] | None = None,
         max_cost: float | None = None,
+        stops: Stops | None = None,
     ) -> RunSummary:
         """Go on with a run that stopped, with the workflow and the variables that it was started with.
 
@@ -234,6 +242,9 @@ class Session:
             kept = await self.store.get_source(before.workflow_hash)
             bound = restore_source(kept, self.settings.limits, self.registry)
             spec, dag = bound
+            recall = await self._again.recall_of(before, spec)
+            if stops is not None:
+                stops.check(spec, dag)
             source = spec.source or kept
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
             is_settled = {outcome.path for outcome in known.outcomes}.issuperset(dag.nodes)
@@ -254,17 +265,71 @@ class Session:
                     "error": None,
                     "resumed": before.resumed + 1,
                     "durability": self.settings.durability,
-                    "budget": _budget(before.budget, max_cost),
+                    "budget": with_maximum(before.budget, max_cost),
                     "spend": past.spent,
                 }
             )
             attempts = Counter(known.attempts) | Counter(past.attempts)  # the larger number of each
             context = RunContext(after.id, source.folder, variables, environment, attempts)
             bookmarks = await self.store.list_bookmarks(after.id)
-            redactor = self._redactor(environment)
-            parts = RunParts(after, bound, context, redactor, nullcontext(lease), past, bookmarks)
+            redactor = self._executor.redactor(environment)
+            parts = RunParts(
+                after,
+                bound,
+                context,
+                redactor,
+                nullcontext(lease),
+                past,
+                bookmarks,
+                recall=recall,
+                versions=versions,
+                stops=stops,
+                held=read_held(bookmarks, known.attempts),
+            )
             await self.store.save_run(after)
-            return await self._execute(parts, known.outcomes)
+            return await self._executor.execute(parts, TakenOver(known.outcomes))
+
+    async def replay(
+        self, run: str, *, is_timed: bool = False, faults: Sequence[Fault] = (), stops: Stops | None = None
+    ) -> RunSummary:
+        """Execute a run again with nothing but its own record: every call is answered from its tape, as a new run.
+
+        Nothing is asked of anybody, and the network is refused; whether the same came out is told by
+        :func:`binex.analysis.replayed.compare_replay`. With *is_timed* answers take as long as they took. Calls that
+        *faults* are for meet these instead of what was answered; people may be asked then.
+
+        Raises:
+            RunError: the run is being executed.
+            DamagedDataError: something that was recorded is missing or altered.
+        """
+        return await self._again.replay(run, is_timed=is_timed, faults=faults, stops=stops)
+
+    async def workflow_of(self, run: str, file: Path | None = None) -> Bound:
+        """The workflow that a fork of a run begins with: what was recorded, or what *file* says today.
+
+        Raises:
+            WorkflowError: the file is not usable; with all its faults.
+        """
+        return await self._again.workflow_of(run, file)
+
+    async def plan_fork(self, run: str, request: ForkRequest) -> ForkPlan:
+        """What :meth:`fork` would do, and what that will probably cost.
+
+        Raises:
+            InputError: something that is named does not exist, or the change makes the workflow unusable.
+        """
+        return await self._again.plan(run, request)
+
+    async def fork(
+        self, run: str, request: ForkRequest, *, max_cost: float | None = None, stops: Stops | None = None
+    ) -> RunSummary:
+        """Execute a part of a run again, or with something changed, as a new run; the rest is taken over.
+
+        Raises:
+            InputError: something that is named does not exist, or the change makes the workflow unusable.
+            DamagedDataError: something that is taken over is missing or altered.
+        """
+        return await self._again.fork(run, request, max_cost=max_cost, stops=stops)
 
     async def cancel(self, run: str) -> Run:
         """Cancel a run, also one that another process executes; returns it in its final state.
@@ -286,37 +351,10 @@ class Session:
 
     def interrupt(self) -> None:
         """End every run of this session as ``interrupted``; they can be resumed."""
-        for orchestrator in list(self._running):
-            orchestrator.stop(RunStatus.INTERRUPTED)
-
-    def _redactor(self, environment: Mapping[str, str]) -> Redactor:
-        return Redactor(environment.values(), custom=self.settings.project.redaction.patterns)
-
-    async def _execute(self, parts: RunParts, known: Sequence[Outcome] = ()) -> RunSummary:
-        orchestrator = Orchestrator(
-            Dispatcher(self.registry, limits=self.settings.limits, grace_s=self.settings.grace_s), self._journal
-        )
-        plan = plan_run(parts, orchestrator, store=self.store, journal=self._journal, people=self.settings.people)
-        install_hooks()
-        self._running.add(orchestrator)
-        try:
-            summary = await orchestrator.run_workflow(plan, known=known)
-        finally:
-            self._running.discard(orchestrator)
-            await self.registry.end_run(parts.run.id)
-        return await self._with_outputs(summary, plan.dag)
+        self._executor.interrupt()
 
     async def _nothing_to_do(self, run: Run, dag: DAG, known: Sequence[Outcome]) -> RunSummary:
-        return await self._with_outputs(RunSummary(run=run, reused=len(known), was_done=True), dag)
-
-    async def _with_outputs(self, summary: RunSummary, dag: DAG) -> RunSummary:
-        outputs: dict[str, dict[str, JsonValue]] = {}
-        for node_id in dag.shown:
-            for output in dag.nodes[node_id].spec.outputs:
-                artifact = await self.store.get(artifact_id(summary.run_id, node_id, output))
-                if artifact is not None:
-                    outputs.setdefault(node_id, {})[output] = artifact.content
-        return summary.model_copy(update={"outputs": outputs})
+        return await self._executor.with_outputs(RunSummary(run=run, reused=len(known), was_done=True), dag)
 
     def _compare_code(self, run: Run, today: Versions, *, strict: bool) -> None:
         changed = sorted(a for a, code in run.versions.handlers.items() if today.handlers.get(a, code) != code)
@@ -340,19 +378,6 @@ class Session:
                 f"run {run_id} was asked to stop and has not done so in {CANCEL_WITHIN_S:g} s",
                 fix="look at its process with: binex debug " + run_id,
             ) from None
-
-
-def _budget(budget: Budget | None, max_cost: float | None) -> Budget | None:
-    """The budget in force, where *max_cost* may have been given on top of what was said before.
-
-    Raises:
-        InputError: *max_cost* is no amount.
-    """
-    if max_cost is None:
-        return budget
-    if not 0 <= max_cost < math.inf:
-        raise InputError(f"a budget cannot be {max_cost:g} US dollars", fix="give a number of at least 0")
-    return Budget(max_cost=max_cost) if budget is None else budget.model_copy(update={"max_cost": max_cost})
 
 
 def _source_of(spec: WorkflowSpec) -> WorkflowSource:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from binex.adapters.attempt import AttemptContext, Desk, Ledger
 from binex.models.event import Streamed
 from binex.models.task import TaskNode
-from binex.runtime.dispatcher import Ended
+from binex.runtime.dispatcher import EndAs, Ended
 from binex.runtime.journal import RunLog
 from binex.stores.call_store import CallStore
 from binex.tape.live import StreamRedactor
@@ -19,7 +19,7 @@ from binex.tape.taping import Answers, AttemptRecorder
 Bookmarks = Mapping[str, Mapping[str, JsonValue]]
 """By the task's path, then by name."""
 
-AnswersFor: TypeAlias = Callable[[TaskNode], Answers | None]
+AnswersFor: TypeAlias = Callable[[TaskNode, EndAs], Answers | None]
 """What answers the calls of an attempt instead of the outside; None where the outside does."""
 
 
@@ -58,7 +58,7 @@ class RunSurroundings:
         self._answers_for = answers_for
         self._streams: dict[str, _Stream] = {}
 
-    def enter(self, task: TaskNode) -> AttemptContext:
+    def enter(self, task: TaskNode, end_as: EndAs) -> AttemptContext:
         """An attempt at *task* begins."""
         stream = self._streams[task.path] = _Stream(self._redactor, partial(self._show, task), self._log.is_heard)
         return AttemptContext(
@@ -68,7 +68,7 @@ class RunSurroundings:
                 task.attempt,
                 sink=self._log.take_call,
                 redactor=self._redactor,
-                player=self._answers_for(task),
+                player=self._answers_for(task, end_as),
             ),
             desk=self._desks.for_task(task),
             ledger=self._ledgers.for_task(task),
@@ -86,7 +86,7 @@ class RunSurroundings:
         stream = self._streams.pop(recorder.task, None)
         if stream is not None:
             stream.end()
-        return Ended(recorder.spend, progress)
+        return Ended(recorder.spend, progress, "; ".join(recorder.refused))
 
     def _hide(self, secret: str) -> None:
         self._redactor.add([secret])

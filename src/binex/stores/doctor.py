@@ -36,6 +36,7 @@ from binex.stores.backends.filesystem import (
     require_folder,
 )
 from binex.stores.backends.findings import Finding, Severity, damage, info, of
+from binex.stores.backends.importing import clear_unfinished, unfinished_imports
 from binex.stores.backends.lease import live_owners, remove_lock
 from binex.stores.backends.repair import Repair, UnconfirmedRun
 from binex.stores.backends.salvage import rescue
@@ -97,6 +98,9 @@ def repair(folder: Path) -> list[Finding]:
                         f"store damaged: {shown(database)} cannot be repaired: {problems[0]}", fix=SALVAGE
                     )
                 done.append(info(shown(database), f"indexes were built again; before: {problems[0]}"))
+            with reporting("change", folder / ARTIFACTS):
+                for path in clear_unfinished(connection, folder):
+                    done.append(info(shown(path), "was removed: an import that died has left it"))
             done += _restore_contents(connection, folder)
             done += _restore_files(connection, folder)
             with reporting("change", folder / BLOBS):
@@ -144,7 +148,10 @@ def _tighten(folder: Path) -> Iterator[Finding]:
 
 
 def _clear_away(folder: Path) -> Iterator[Finding]:
+    marks = unfinished_imports(folder)  # they say whose files these are, which only the database can confirm
     for path in dead_temporaries(folder):
+        if path in marks:
+            continue
         path.unlink(missing_ok=True)
         yield info(shown(path), "was removed: its process is gone")
     locks = folder / LOCKS

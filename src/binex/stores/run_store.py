@@ -5,12 +5,14 @@ from typing import Protocol
 
 from binex.models.task import Artifact, ExecutionRecord
 from binex.stores.artifact_store import ArtifactStore
+from binex.stores.bundle_store import BundleStore
 from binex.stores.call_store import CallStore
 from binex.stores.execution_store import ExecutionStore
+from binex.stores.key_store import KeyStore
 from binex.stores.question_store import QuestionStore
 
 
-class RunStore(ExecutionStore, ArtifactStore, CallStore, QuestionStore, Protocol):
+class RunStore(ExecutionStore, ArtifactStore, CallStore, QuestionStore, KeyStore, BundleStore, Protocol):
     """All stores in one place, so that an outcome is kept whole or not at all."""
 
     async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:

@@ -6,8 +6,9 @@ from functools import cache, wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from binex.tape.exchange import Exchange, headers_to_play, pieces_to_play
-from binex.tape.recorder import Recorded, current_recorder
+from binex.tape.aiohttp_played import play_response, stop_playing
+from binex.tape.exchange import Exchange
+from binex.tape.recorder import current_recorder
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse
@@ -32,6 +33,7 @@ def hook(module: ModuleType) -> None:
 
     @wraps(notify)
     def notify_content(self: Any) -> None:
+        stop_playing(self)
         exchange: Exchange | None = self.__dict__.get("_binex_exchange")
         if exchange is not None:
             error = sys.exc_info()[1]
@@ -58,7 +60,7 @@ async def _tape(request: "ClientRequest", handler: "Handler") -> "ClientResponse
     try:
         recorded = exchange.answer(known or b"")
         if recorded is not None:
-            response = _play(request, recorded)
+            response = await play_response(request, recorded)
         else:
             if known is None:
                 _tape_sent(body, exchange)
@@ -157,61 +159,3 @@ def _taped_reader() -> type:
             _read.pop(id(self), None)
 
     return TapedReader
-
-
-def _play(request: "ClientRequest", recorded: Recorded) -> "ClientResponse":
-    """The recorded response, made by hand: there is no connection."""
-    import asyncio
-
-    import aiohttp
-    from aiohttp.base_protocol import BaseProtocol
-    from aiohttp.helpers import TimerNoop
-    from multidict import CIMultiDict, CIMultiDictProxy
-
-    if recorded.status is None:
-        raise _error(recorded.error)
-    loop = asyncio.get_running_loop()
-    made: Any = aiohttp.ClientResponse(
-        request.method,
-        request.url,
-        writer=None,
-        continue100=None,
-        timer=TimerNoop(),
-        request_info=request.request_info,
-        traces=[],
-        loop=loop,
-        session=request.session,
-        stream_writer=_NoWriter(),  # type: ignore[arg-type]
-    )
-    headers = headers_to_play(recorded.headers)
-    made.version, made.status, made.reason = aiohttp.HttpVersion11, recorded.status, ""
-    made._headers = CIMultiDictProxy(CIMultiDict(headers))
-    made._raw_headers = tuple((name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers)
-    made._closed = False
-    made.content = aiohttp.StreamReader(BaseProtocol(loop), 1 << 16, loop=loop)
-    for piece in pieces_to_play(recorded):
-        made.content.feed_data(piece)
-    if recorded.is_complete:
-        made.content.feed_eof()
-    else:
-        made.content.set_exception(aiohttp.ClientPayloadError(recorded.error or "the recording ends here"))
-    response: ClientResponse = made
-    return response
-
-
-class _NoWriter:
-    """What has sent a request that was never sent."""
-
-    output_size = 0
-
-
-def _error(text: str | None) -> Exception:
-    """An error like the recorded one, whose text begins with the name of its class."""
-    import aiohttp
-
-    name, _, message = (text or "").partition(": ")
-    if "Timeout" in name:
-        return aiohttp.ServerTimeoutError(message or name)
-    if name == "ServerDisconnectedError":
-        return aiohttp.ServerDisconnectedError(message or None)
-    return aiohttp.ClientConnectionError(text or "the recording ends here")

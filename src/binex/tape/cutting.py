@@ -56,7 +56,7 @@ class Cutter:
 
     def cut_headers(self, headers: Headers) -> tuple[tuple[str, str], ...]:
         """Headers; those that a secret goes under keep their names only."""
-        return _closed(lambda: self._without_secrets(headers), ())
+        return _closed(lambda: self._without_secrets(headers), ()) if headers else ()
 
     def cut_body(self, data: bytes, media_type: str) -> bytes:
         """A body as a whole."""

@@ -109,16 +109,6 @@ def headers_to_play(headers: Headers) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if name.lower() not in gone]
 
 
-def pieces_to_play(recorded: Recorded) -> list[bytes]:
-    """The body of a recorded response in the pieces in which it came."""
-    pieces: list[bytes] = []
-    at = 0
-    for chunk in recorded.chunks:
-        pieces.append(recorded.body[at : at + chunk.size])
-        at += chunk.size
-    return [piece for piece in (*pieces, recorded.body[at:]) if piece]
-
-
 def _value(headers: Headers, wanted: str) -> str:
     for name, value in headers:
         if name.lower() == wanted:

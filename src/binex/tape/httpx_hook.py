@@ -58,7 +58,10 @@ def hook(module: ModuleType) -> None:
             request.stream = streams.async_sent(sent, exchange)
         try:
             recorded = exchange.answer(body or b"")
-            response = await send_async(self, request) if recorded is None else streams.play(request, recorded)
+            if recorded is None:
+                response = await send_async(self, request)
+            else:
+                response = await streams.async_play(request, recorded)
         except BaseException as error:
             exchange.fail(error)
             raise

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from binex.tape.exchange import Exchange, headers_to_play, pieces_to_play
+from binex.tape.exchange import Exchange, headers_to_play
+from binex.tape.playback import play, play_async, wait_out, wait_out_async
 from binex.tape.recorder import Recorded
 
 if TYPE_CHECKING:
@@ -57,12 +58,23 @@ class Streams:
             httpx.TransportError: what was recorded is that there was none.
         """
         if recorded.status is None:
+            wait_out(recorded)
+        return self._response(request, recorded)
+
+    async def async_play(self, request: "httpx.Request", recorded: Recorded) -> "httpx.Response":
+        """The same for an async client."""
+        if recorded.status is None:
+            await wait_out_async(recorded)
+        return self._response(request, recorded)
+
+    def _response(self, request: "httpx.Request", recorded: Recorded) -> "httpx.Response":
+        if recorded.status is None:
             raise self._error(recorded.error, self._library.ConnectError, request)
         error = None if recorded.is_complete else self._error(recorded.error, self._library.ReadError, request)
         response: httpx.Response = self._library.Response(
             recorded.status,
             headers=headers_to_play(recorded.headers),
-            stream=self._played(pieces_to_play(recorded), error),
+            stream=self._played(recorded, error),
             extensions={"http_version": b"HTTP/1.1"},
         )
         return response
@@ -147,18 +159,20 @@ class _AsyncRead:
 
 
 class _Played:
-    def __init__(self, pieces: list[bytes], error: Exception | None) -> None:
-        self._pieces = pieces
+    def __init__(self, recorded: Recorded, error: Exception | None) -> None:
+        self._recorded = recorded
         self._error = error
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._pieces
+        yield from play(self._recorded)
         if self._error is not None:
             raise self._error
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self:
+        async for piece in play_async(self._recorded):
             yield piece
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """There is nothing to close."""

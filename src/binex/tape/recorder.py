@@ -15,11 +15,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
+from binex.errors import ReplayError
 from binex.models.call import BodyPart, Call, CallKind, Chunk, Usage
 
 Headers = Sequence[tuple[str, str]]
+
+ENDED_FIRST: Final = "the attempt ended first"
+"""The error of a call that was still going on when its attempt ended."""
+
+
+class CutOffError(ReplayError):
+    """A call was cut off by the end of its attempt when it was recorded, and so is this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,18 @@ class Recorded:
     chunks: Sequence[Chunk] = ()
     is_complete: bool = True
     error: str | None = None
+    pauses: Sequence[float] = ()
+    """The seconds before each chunk and before the end; empty where it is played as fast as it can be."""
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether who had asked gave it up, or was ended; then it never comes to an end by itself."""
+        return self.error is not None and (self.error == ENDED_FIRST or is_cancellation(self.error))
+
+
+def is_cancellation(error: str) -> bool:
+    """Whether the error of a call says that who had made it gave it up."""
+    return error.partition(":")[0] == "CancelledError"
 
 
 class Taping(Protocol):
@@ -66,6 +86,10 @@ class Taping(Protocol):
         """It is over. Only the first call counts."""
         ...
 
+    def adopt(self, call: Call, request: bytes, response: bytes) -> None:
+        """It has ended elsewhere, where it was recorded as *call*."""
+        ...
+
     def __enter__(self) -> Self:
         """Calls that begin in the block are made for this one."""
         ...
@@ -78,9 +102,21 @@ class Taping(Protocol):
 class Recorder(Protocol):
     """The tape of one attempt. May be used from any thread."""
 
+    task: str
+    """The path of the task."""
+
     @property
     def is_playing(self) -> bool:
         """Whether the tape may answer; a request that is sent in pieces must be known as a whole then."""
+        ...
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether only the tape answers, so that the network is refused."""
+        ...
+
+    def refuse(self, what: str) -> str:
+        """Remember that something was refused, whatever becomes of the error that says so. Gives it without secrets."""
         ...
 
     def begin(
@@ -97,8 +133,17 @@ class Recorder(Protocol):
         """
         ...
 
-    def adopt(self, call: Call, request: bytes, response: bytes) -> None:
-        """Take in a call that was recorded in another process; it gets a number of its own here."""
+    def begin_elsewhere(
+        self,
+        kind: CallKind,
+        target: str,
+        request: bytes,
+        *,
+        parent: int | None,
+        media_type: str,
+        headers: Headers,
+    ) -> Taping:
+        """A call begins in another process, made for the one with the number *parent*."""
         ...
 
 

@@ -1,14 +1,14 @@
 """Records what urllib3 sends over the wire, and with it requests and boto. Versions before 2 are left alone."""
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from http.client import IncompleteRead, RemoteDisconnected
+from http.client import IncompleteRead
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from binex.tape.exchange import Exchange, headers_to_play, pieces_to_play
-from binex.tape.recorder import Recorded, current_recorder
+from binex.tape.exchange import Exchange
+from binex.tape.recorder import current_recorder
+from binex.tape.urllib3_played import play_response
 
 if TYPE_CHECKING:
     from urllib3 import HTTPConnectionPool
@@ -47,7 +47,7 @@ def hook(module: ModuleType) -> None:
         try:
             recorded = exchange.answer(known or b"")
             if recorded is not None:
-                response = _play(recorded, method, url)
+                response = play_response(recorded, method, url)
             else:
                 sent = body if known is not None else _taped(body, exchange)
                 kwargs.update(preload_content=False, decode_content=decode_content)
@@ -60,7 +60,16 @@ def hook(module: ModuleType) -> None:
             raise
         return response
 
+    prepare: Callable[..., None] = module.HTTPSConnectionPool._prepare_proxy
+
+    @wraps(prepare)
+    def prepare_proxy(self: object, conn: object) -> None:
+        recorder = current_recorder()
+        if recorder is None or not recorder.is_sealed:
+            prepare(self, conn)  # it connects, before a request is made
+
     pool._make_request = make_request
+    module.HTTPSConnectionPool._prepare_proxy = prepare_proxy
 
 
 def _known_body(body: Any) -> bytes | None:
@@ -173,52 +182,3 @@ def _read_before(error: BaseException | None) -> bytes:
             return error.partial
         error = error.__cause__ or error.__context__
     return b""
-
-
-class _Played(io.BytesIO):
-    """A recorded body; where the recording broke off, so does this."""
-
-    def __init__(self, recorded: Recorded, broken: Exception | None) -> None:
-        super().__init__(b"".join(pieces_to_play(recorded)))
-        self._broken = broken
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
-        if self._broken is not None:
-            if size is None or size < 0:
-                raise IncompleteRead(data)
-            if not data:
-                raise self._broken
-        return data
-
-    read1 = read
-
-
-def _play(recorded: Recorded, method: str, url: str) -> "HTTPResponse":
-    from urllib3 import HTTPHeaderDict
-    from urllib3.exceptions import ProtocolError
-    from urllib3.response import HTTPResponse
-
-    if recorded.status is None:
-        raise _error(recorded.error)
-    broken = None if recorded.is_complete else ProtocolError(recorded.error or "the recording ends here")
-    return HTTPResponse(
-        body=_Played(recorded, broken),
-        headers=HTTPHeaderDict(headers_to_play(recorded.headers)),
-        status=recorded.status,
-        preload_content=False,
-        request_method=method,
-        request_url=url,
-    )
-
-
-def _error(text: str | None) -> Exception:
-    """An error like the recorded one, whose text begins with the name of its class."""
-    from urllib3.exceptions import ProtocolError
-
-    name, _, message = (text or "").partition(": ")
-    if "Timeout" in name or name == "timeout":
-        return TimeoutError(message or name)
-    if name == "RemoteDisconnected":
-        return RemoteDisconnected(message)
-    return ProtocolError(text or "the recording ends here")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from binex.adapters.attempt import AttemptContext, attempting
 from binex.errors import AgentError, BadReplyError, RemoteError, ReplayError
 from binex.models.call import Call, CallKind
 from binex.models.task import TaskNode
+from binex.tape.player import Player as TapePlayer
 from binex.tape.recorder import Recorded
 from binex.tape.redaction import Redactor
 from binex.tape.taping import AttemptRecorder
@@ -143,6 +145,21 @@ async def test_a_replay_of_something_that_was_cut_off_says_so() -> None:
     talk.world.response_of = lambda call: cut  # type: ignore[method-assign]
     with pytest.raises(AgentError, match="has no end"):
         await _replay(talk, task)
+
+
+async def test_a_replay_takes_the_time_that_it_took_where_that_is_wanted() -> None:
+    with talking() as (talk, _):
+        await talk.say()
+        task = talk.task()
+    [exchange] = talk.exchanges
+    chunks = tuple(chunk._replace(offset_ms=60.0 * n) for n, chunk in enumerate(exchange.chunks))
+    slow = exchange.model_copy(update={"chunks": chunks, "duration_ms": 300.0})
+    again = FakeSurroundings(player=TapePlayer([slow], talk.world.read, is_timed=True))
+    began = time.monotonic()
+    with again.attempt(task):
+        [made] = await talk.adapter.execute(task, [], "trace")
+    assert made.content == "hello world"
+    assert time.monotonic() - began >= 0.3
 
 
 async def test_what_is_not_on_the_tape_is_not_asked_of_the_agent() -> None:

@@ -89,8 +89,9 @@ class Bench:
         return ModelRequest.model_validate_json(self.around.request_of(self.calls[number]))
 
     def events(self, number: int = 0) -> list[dict[str, JsonValue]]:
-        """What a call brought, as it stands on the tape."""
-        return [json.loads(line) for line in self.around.response_of(self.calls[number]).splitlines()]
+        """What a call brought, as it stands on the tape; how it failed is told by the call."""
+        lines = [json.loads(line) for line in self.around.response_of(self.calls[number]).splitlines()]
+        return [line for line in lines if "type" in line]
 
     def faults(
         self, agent: str, config: Mapping[str, JsonValue], inputs: tuple[str, ...] = ("topic",)

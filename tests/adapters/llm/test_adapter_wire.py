@@ -9,8 +9,8 @@ from binex.errors import AuthenticationError, BadReplyError, RemoteError
 from binex.models.call import Call, CallKind
 from binex.tape.hooks import install_hooks
 from tests.adapters.llm.asking import MODELS
-from tests.adapters.llm.bench import Bench
-from tests.adapters.llm.test_replayed import Replaying
+from tests.adapters.llm.bench import Bench, a_task
+from tests.attempts import FakeSurroundings
 from tests.model_server import PROTOCOLS, Answer, ModelServer, Protocol, Wire
 
 each = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -88,7 +88,7 @@ async def test_a_replay_needs_neither_the_server_nor_a_key(
     server.replies = [Answer(["Bees ", "dance."])]
     await bench.answer(agent_of(protocol), config=config_of(protocol, server))
     again = Bench()
-    again.around = Replaying(bench.around)
+    again.around = FakeSurroundings(player=bench.around.player_of(a_task(agent_of(protocol))))
     assert await again.answer(agent_of(protocol)) == "Bees dance."
     assert len(server.requests) == 1
     await bench.adapter.close()

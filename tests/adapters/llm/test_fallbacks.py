@@ -8,6 +8,7 @@ import pytest
 from binex.adapters.attempt import Reservation
 from binex.adapters.llm.port import FinishReason
 from binex.errors import BadReplyError, BudgetError, CheaperModelError, RemoteError
+from binex.models.call import NOT_MADE
 from tests.adapters.llm.bench import Bench, ToldBackend, text
 
 OTHERS = ("llm://anthropic/claude", "llm://mock/last")
@@ -103,11 +104,11 @@ class _Thrifty(Bench):
 async def test_somebody_may_decide_for_a_cheaper_model() -> None:
     bench = _Thrifty("llm://mock/cheap", openai=ToldBackend())
     assert await bench.answer("llm://openai/gpt-4o") == "mock answer to topic: bees"
-    assert [call.target for call in bench.calls] == ["mock/cheap"]
+    assert [(call.target, call.spend.model_calls) for call in bench.calls] == [("openai/gpt-4o", 0), ("mock/cheap", 1)]
 
 
 async def test_a_cheaper_model_that_is_not_allowed_either_is_the_end() -> None:
     bench = _Thrifty("llm://mock/dear")
     with pytest.raises(BudgetError, match="cheaper"):
         await bench.answer("llm://mock/first")
-    assert bench.calls == []
+    assert {call.priced_by for call in bench.calls} == {NOT_MADE}

@@ -5,46 +5,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from binex.adapters.attempt import AttemptContext, attempting
 from binex.adapters.tools.mcp_servers import McpServers
 from binex.adapters.tools.toolbox import open_toolbox
 from binex.errors import RemoteError, ReplayError
-from binex.models.call import Call, CallKind
 from binex.models.task import TaskNode
 from binex.models.workflow import McpServer
-from binex.tape.recorder import Recorded
-from binex.tape.redaction import Redactor
-from binex.tape.taping import AttemptRecorder
 from tests.adapters.tools.bench import ToolBench
 from tests.attempts import FakeSurroundings
 
 GONE = McpServer(command="no-such-program")
 
 
-class Tape:
-    """Answers what was recorded before, in order; and nothing else."""
-
-    def __init__(self, recorded: FakeSurroundings) -> None:
-        self._recorded = recorded
-        self._calls: list[Call] = list(recorded.calls)
-
-    def answer(self, kind: CallKind, target: str, asked: str) -> Recorded:
-        for call in self._calls:
-            if (call.kind, call.target, call.asked) == (kind, target, asked):
-                self._calls.remove(call)
-                return Recorded(body=self._recorded.response_of(call), error=call.error)
-        raise ReplayError(f"the tape has no call of {target}")
-
-
 @contextmanager
-def replaying(tape: Tape, task: TaskNode) -> Iterator[FakeSurroundings]:
-    again = FakeSurroundings()
-    recorder = AttemptRecorder(
-        task.run_id, task.path, task.attempt, sink=again.take, redactor=Redactor(()), player=tape
-    )
-    with attempting(AttemptContext(recorder=recorder, desk=again, ledger=again)):
+def replaying(recorded: FakeSurroundings, task: TaskNode) -> Iterator[FakeSurroundings]:
+    again = FakeSurroundings(player=recorded.player_of(task))
+    with again.attempt(task):
         yield again
-    recorder.close()
 
 
 def told_of(surroundings: FakeSurroundings) -> list[Mapping[str, object]]:
@@ -77,7 +53,7 @@ async def test_a_replay_tells_the_same_without_the_server_and_without_calling(be
         told = [await box.call(call) for call in calls]
 
     task = bench.task(*uris, odd=GONE)
-    with replaying(Tape(bench.surroundings), task) as again:
+    with replaying(bench.surroundings, task) as again:
         async with open_toolbox(task, servers=McpServers()) as box:
             assert box.specs == specs
             assert [await box.call(call) for call in calls] == told
@@ -92,8 +68,8 @@ async def test_a_server_that_died_then_dies_again(bench: ToolBench) -> None:
         with pytest.raises(RemoteError) as then:
             await box.call(bench.call("die"))
     task = bench.task("mcp://odd", odd=GONE)
-    with replaying(Tape(bench.surroundings), task):
+    with replaying(bench.surroundings, task):
         async with open_toolbox(task, servers=McpServers()) as box:
             with pytest.raises(RemoteError) as now:
                 await box.call(bench.call("die"))
-    assert then.value.message in now.value.message
+    assert vars(now.value) == vars(then.value) and now.value.message == then.value.message

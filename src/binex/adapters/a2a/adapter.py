@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
@@ -31,6 +31,8 @@ _ENVELOPE = 4
 class A2AAdapter:
     """Gives tasks to agents elsewhere. The libraries that do it are loaded at the first connection."""
 
+    is_answered_by_tape: Final = True
+
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._cards: Cards | None = None
@@ -41,9 +43,9 @@ class A2AAdapter:
         Raises:
             AgentError: it failed, refused, cannot be reached, or answered something else than A2A.
         """
-        settings = Settings.of(task.config)
-        address = _address_of(task.agent, settings.scheme)
         attempt = current_attempt()
+        settings = Settings.said(task.config) if attempt.recorder.is_playing else Settings.of(task.config)
+        address = _address_of(task.agent, settings.scheme)
         for secret in settings.secrets:
             attempt.hide(secret)
         connect = partial(self._connect, address, settings, attempt.hide)

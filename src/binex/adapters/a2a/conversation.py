@@ -17,6 +17,7 @@ from binex.adapters.a2a.reading import FAILURES, TaskReading, bad_reply, parts_o
 from binex.adapters.a2a.results import outputs_of
 from binex.adapters.a2a.settings import Settings
 from binex.adapters.attempt import Ask, AttemptContext
+from binex.adapters.taped_calls import JSON, answer_of_tape
 from binex.errors import AgentError, BadReplyError, RemoteError, UnansweredError
 from binex.models.call import CallKind
 from binex.models.json_value import encode_json
@@ -80,12 +81,12 @@ class Conversation:
         """Send *message*, or go on where it was sent before, until the agent is done or asks something."""
         recorder, target = self._attempt.recorder, self._address.target
         request = encode_json({"message": message})
-        recorded = recorder.answer(CallKind.A2A, target, request)
+        recorded = await answer_of_tape(recorder, CallKind.A2A, target, request)
         reading = TaskReading(self._address.host, before)
-        with recorder.begin(CallKind.A2A, target, request, media_type="application/json") as taping:
+        with recorder.begin(CallKind.A2A, target, request, media_type=JSON) as taping:
             exchange = Exchange(reading, taping, self._attempt.stream)
             if recorded is not None:
-                replay(recorded, exchange)
+                await replay(recorded, exchange)
                 return reading
             try:
                 await self._listen(message, exchange, is_first=before is None)

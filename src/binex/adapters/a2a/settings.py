@@ -43,6 +43,13 @@ class Settings:
         known["allow_hosts"] = tuple(cast(list[str], known.get("allow_hosts", ())))  # type: ignore[assignment]
         return cls(**known)  # type: ignore[arg-type]
 
+    @classmethod
+    def said(cls, config: Mapping[str, JsonValue]) -> Self:
+        """What of *config* the agent is told, which is all that a tape is asked by; the rest may not be known."""
+        wrong = {fault.path[-1] for fault in faults_of(config)}
+        known = {key: config[key] for key in ("skill", "metadata") if config.get(key) is not None and key not in wrong}
+        return cls(**known)  # type: ignore[arg-type]
+
     @property
     def has_credentials(self) -> bool:
         """Whether there is anything to show to the agent."""

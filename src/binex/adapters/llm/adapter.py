@@ -20,9 +20,10 @@ from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, ModelBackend
 from binex.adapters.llm.providers import PROVIDERS, Family, Provider
 from binex.adapters.llm.rounds import Conversation, Toolbox
-from binex.adapters.llm.settings import NodeSettings, read_settings, settings_faults
+from binex.adapters.llm.settings import NodeSettings, read_settings, settings_faults, without_faulty
 from binex.adapters.llm.structured import Shape
 from binex.errors import AgentError, AuthenticationError, FieldFault, InputError
+from binex.models.call import Spend, Usage
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.limits import Limits
 from binex.models.settings import Rates
@@ -52,6 +53,8 @@ class LlmAdapter:
 
     *backends* stand for the providers that they are named by; *prices* are the project's own.
     """
+
+    is_answered_by_tape: Final = True
 
     def __init__(
         self,
@@ -163,6 +166,19 @@ class LlmAdapter:
         name = self._backends.name_of(agent)
         return describe_model(name, self._backends.backend_for(name.provider), config, self._prices)
 
+    def price_of(self, agent: str, spend: Spend) -> float | None:
+        """What a model would take for the tokens of *spend*."""
+        from binex.adapters.llm.prices import price_of
+
+        name = self._backends.name_of(agent)
+        usage = Usage(
+            input_tokens=spend.input_tokens,
+            output_tokens=spend.output_tokens,
+            cached_tokens=spend.cached_tokens,
+            reasoning_tokens=spend.reasoning_tokens,
+        )
+        return price_of(name.provider, name.model, usage, now(), own=self._prices)[0]
+
     async def end_run(self, run_id: str) -> None:
         """End the MCP servers that the run's models have used."""
         if self._has_used_tools:
@@ -186,11 +202,13 @@ class LlmAdapter:
             yield toolbox
 
     def _settings_of(self, task: TaskNode) -> NodeSettings:
-        """The task's settings, now that their references are filled in."""
+        """The task's settings, now that their references are filled in; some may not be, where a tape answers."""
         try:
             name = self._backends.name_of(task.agent)
         except InputError as error:
             raise AgentError(error.message, fix=error.fix, is_retryable=False) from None
+        if current_attempt().recorder.is_playing:
+            return read_settings(without_faulty(task.config))
         backend = self._backends.backend_for(name.provider)
         for fault in settings_faults(task.config, backend, name.provider, name.model):
             raise AgentError(f"{'.'.join(map(str, fault.path))}: {fault.message}", fix=fault.fix, is_retryable=False)

@@ -1,13 +1,10 @@
 """One request to a model and its reply: asked of the tape first, paid for, recorded, and shown while it comes in."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from functools import cache
-from typing import cast
+from typing import Final, cast
 from urllib.parse import urlsplit
-
-from pydantic import TypeAdapter
 
 from binex.adapters.attempt import current_attempt
 from binex.adapters.llm.port import (
@@ -24,13 +21,16 @@ from binex.adapters.llm.port import (
 )
 from binex.adapters.llm.pricing import estimate, price, sensible
 from binex.adapters.llm.providers import PROVIDERS
-from binex.errors import AgentError, AuthenticationError, BadReplyError, RemoteError
-from binex.models.call import CallKind
+from binex.adapters.llm.recorded import HOST, host_on_tape, note_refusal, played
+from binex.adapters.taped_calls import JSON, REPLAYED, answer_of_tape
+from binex.errors import AgentError, AuthenticationError, BadReplyError, BudgetError, RemoteError
+from binex.models.call import NOT_MADE, CallKind, Usage
+from binex.models.failure import encode_failure
 from binex.models.settings import Rates
-from binex.tape.recorder import Recorded, Taping
+from binex.tape.recorder import Taping
 
-EVENTS = "application/x-ndjson"
-_SHOWN = 200
+EVENTS: Final = "application/x-ndjson"
+_SHOWN: Final = 200
 
 
 @dataclass(slots=True)
@@ -81,97 +81,92 @@ class Exchange:
             BadReplyError: the reply is no valid one: broken off, cut, empty, or too large.
             BudgetError: the budget does not allow the request.
         """
-        attempt = current_attempt()
-        target = f"{request.provider}/{request.model}"
+        recorder, target = current_attempt().recorder, f"{request.provider}/{request.model}"
         body = request.model_dump_json(exclude_defaults=True).encode()
+        recorded = await answer_of_tape(recorder, CallKind.MODEL, target, body)
         reply = Reply(_host_of(request.provider, connection))
         voice.begin()
-        recorded = attempt.recorder.answer(CallKind.MODEL, target, body)
-        if recorded is not None:
-            with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
-                await self._listen(reply, _played(recorded, request), voice, taping)
-                taping.price(sensible(reply.finished.usage) if reply.finished else None, 0.0, "replayed")
-            return _checked(reply, request)
-        limit = estimate(backend, request, connection, len(body), self._own)
-        async with attempt.ledger.reserve(limit, model=target) as reservation:
-            with attempt.recorder.begin(CallKind.MODEL, target, body, media_type="application/json") as taping:
-                usage, cost, priced_by = None, None, ""
+        if recorded is None:
+            await self._pay(reply, backend, request, connection, body, voice)
+        else:
+            reply.host = host_on_tape(recorded) or reply.host
+            with recorder.begin(CallKind.MODEL, target, body, media_type=JSON) as taping:
+                taping.price(None, 0.0, REPLAYED)
                 try:
-                    await self._listen(reply, backend.stream(request, connection), voice, taping)
-                    usage, cost, priced_by = price(request, reply.finished, self._own)
-                except AgentError as error:
-                    if isinstance(error, RemoteError):
-                        taping.respond(status=error.status)
-                    if reply.size == 0 and _is_free(error):
-                        cost, priced_by = 0.0, "unanswered requests are free"
+                    await self._listen(reply, played(recorded, request, reply.host), voice, taping)
+                except BudgetError:
+                    taping.price(None, 0.0, NOT_MADE)
                     raise
-                finally:
-                    taping.price(usage, cost, priced_by)
-                    reservation.spend(cost)
+                taping.price(_usage_of(reply), 0.0, REPLAYED)
         return _checked(reply, request)
 
-    async def _listen(
+    async def _pay(
         self,
         reply: Reply,
-        events: AsyncIterator[ModelEvent],
+        backend: ModelBackend,
+        request: ModelRequest,
+        connection: Connection,
+        body: bytes,
         voice: Voice,
-        taping: Taping,
     ) -> None:
-        """Take in what comes in."""
+        """Ask the provider, where the budget allows it."""
+        attempt, target = current_attempt(), f"{request.provider}/{request.model}"
+        limit = estimate(backend, request, connection, len(body), self._own)
+        async with AsyncExitStack() as stack:
+            try:
+                reservation = await stack.enter_async_context(attempt.ledger.reserve(limit, model=target))
+            except BudgetError as error:
+                note_refusal(attempt.recorder, target, body, error)
+                raise
+            taping = stack.enter_context(attempt.recorder.begin(CallKind.MODEL, target, body, media_type=JSON))
+            usage, cost, priced_by = None, None, ""
+            try:
+                await self._listen(reply, backend.stream(request, connection), voice, taping)
+                usage, cost, priced_by = price(request, reply.finished, self._own)
+            except AgentError as error:
+                if reply.size == 0 and _is_free(error):
+                    cost, priced_by = 0.0, "unanswered requests are free"
+                raise
+            finally:
+                taping.price(usage, cost, priced_by)
+                reservation.spend(cost)
+
+    async def _listen(self, reply: Reply, events: AsyncIterator[ModelEvent], voice: Voice, taping: Taping) -> None:
+        """Take in what comes in; an error goes on the tape as it is."""
+        taping.respond(media_type=EVENTS, headers=((HOST, reply.host),))
+        try:
+            async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
+                await self._take(reply, events, voice, taping)
+        except AgentError as error:
+            if isinstance(error, RemoteError):
+                taping.respond(status=error.status)
+            taping.chunk(encode_failure(error) + b"\n")
+            raise
+
+    async def _take(self, reply: Reply, events: AsyncIterator[ModelEvent], voice: Voice, taping: Taping) -> None:
         texts: list[str] = []
         who = reply.host
-        taping.respond(media_type=EVENTS)
-        async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
-            async for event in events:
-                line = event.model_dump_json(exclude_none=True).encode()
-                taping.chunk(line + b"\n")
-                reply.size += len(line)
-                if reply.size > self._max_bytes:
-                    message = f"bad reply from {who}: longer than {self._max_bytes:,} bytes"
-                    raise BadReplyError(message, fix="raise limits.output_bytes", host=who, is_retryable=False)
-                match event:
-                    case TextDelta():
-                        texts.append(event.text)
-                        voice.say(event.text)
-                    case ToolCallMade():
-                        reply.calls.append(event.call)
-                    case Finished():
-                        reply.finished = event
-                    case ReasoningDelta():
-                        pass
+        async for event in events:
+            line = event.model_dump_json(exclude_none=True).encode()
+            taping.chunk(line + b"\n")
+            reply.size += len(line)
+            if reply.size > self._max_bytes:
+                message = f"bad reply from {who}: longer than {self._max_bytes:,} bytes"
+                raise BadReplyError(message, fix="raise limits.output_bytes", host=who, is_retryable=False)
+            match event:
+                case TextDelta():
+                    texts.append(event.text)
+                    voice.say(event.text)
+                case ToolCallMade():
+                    reply.calls.append(event.call)
+                case Finished():
+                    reply.finished = event
+                case ReasoningDelta():
+                    pass
         reply.text = "".join(texts)
         if reply.finished is None:
             message = f"bad reply from {who}: it broke off after {reply.size:,} bytes"
             raise BadReplyError(message, host=who, body=reply.text[:_SHOWN])
-
-
-@cache
-def _event_type() -> TypeAdapter[ModelEvent]:
-    return TypeAdapter(ModelEvent)
-
-
-async def _played(recorded: Recorded, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-    """What was said then, and how it failed if it did."""
-    for event in _events_in(recorded.body, request):
-        yield event
-    if recorded.error is not None or not recorded.is_complete:
-        raise _error_of(recorded, request)
-
-
-def _events_in(body: bytes, request: ModelRequest) -> Iterator[ModelEvent]:
-    for line in body.splitlines():
-        try:
-            yield _event_type().validate_json(line)
-        except ValueError:
-            message = f"the recorded reply of {request.provider}/{request.model} cannot be read: {line[:_SHOWN]!r}"
-            raise BadReplyError(message, host=request.provider, is_retryable=False) from None
-
-
-def _error_of(recorded: Recorded, request: ModelRequest) -> RemoteError:
-    kind, _, message = (recorded.error or "").partition(": ")
-    kinds = {error.__name__: error for error in (RemoteError, AuthenticationError, BadReplyError)}
-    text = message if kind in kinds else recorded.error or "the recorded reply is incomplete"
-    return kinds.get(kind, RemoteError)(text, host=request.provider, status=recorded.status)
 
 
 def _checked(reply: Reply, request: ModelRequest) -> Reply:
@@ -205,8 +200,12 @@ def _is_free(error: AgentError) -> bool:
     return error.status is not None and error.status >= 400
 
 
+def _usage_of(reply: Reply) -> Usage | None:
+    return sensible(reply.finished.usage) if reply.finished else None
+
+
 def _length_of(reply: Reply, request: ModelRequest) -> str:
-    usage = sensible(reply.finished.usage) if reply.finished else None
+    usage = _usage_of(reply)
     length = usage.output_tokens if usage else None
     after = "" if length is None else f" after {length:,} token{'' if length == 1 else 's'}"
     limit = request.settings.get("max_tokens")

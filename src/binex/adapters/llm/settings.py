@@ -85,6 +85,11 @@ def settings_faults(
         yield FieldFault(fault.path, fault.message, f"did you mean '{near[0]}'?", at_key=True) if near else fault
 
 
+def without_faulty(config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The config without those of our own settings that make no sense, as what stands for a missing variable does."""
+    return {name: value for name, value in config.items() if name not in _OURS or _OURS[name][0](value)}
+
+
 def usable_settings(
     settings: Mapping[str, JsonValue], backend: ModelBackend, provider: str, model: str
 ) -> dict[str, JsonValue]:

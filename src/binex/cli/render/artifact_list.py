@@ -1,7 +1,8 @@
 """The artifacts of a run."""
 
-from binex.analysis.artifacts import ArtifactList
-from binex.analysis.find import name_of
+from collections.abc import Collection, Sequence
+
+from binex.analysis.artifacts import ArtifactList, RunArtifact
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
@@ -15,6 +16,7 @@ _COLUMNS = (
     Column("AGENT", least=10, weight=1),
     Column("SHA-256", weight=2),
 )
+_MADE = Column("MADE", least=8, weight=3)
 
 
 def artifact_list(found: ArtifactList, look: Look, *, with_items: bool = False) -> str:
@@ -24,22 +26,11 @@ def artifact_list(found: ArtifactList, look: Look, *, with_items: bool = False) 
     """
     parts = [run_head(found.run, look)]
     if found.artifacts:
-        nodes = {info.task for info in found.artifacts}
-        joined = {
-            info.task for info in found.artifacts if node_of(info.task) in nodes and item_of(info.task) is not None
-        }
+        nodes = {artifact.path for artifact in found.artifacts}
+        joined = {path for path in nodes if item_of(path) is not None and node_of(path) in nodes}
         damaged = {damage.where for damage in found.damage}
-        rows = [
-            [
-                Cell(name_of(info), "bad" if name_of(info) in damaged else "plain"),
-                Cell(size(info.size)),
-                Cell(info.lineage.agent, "faint"),
-                Cell(info.sha256[:12], "faint"),
-            ]
-            for info in found.artifacts
-            if with_items or info.task not in joined
-        ]
-        parts.append(table(_COLUMNS, rows, look))
+        shown = [artifact for artifact in found.artifacts if with_items or artifact.path not in joined]
+        parts.append(_table(shown, damaged, look))
         if joined and not with_items:
             parts[-1] += "\n" + look.paint(f"and those of {count(len(joined), 'item')}: --items", "faint")
     else:
@@ -47,3 +38,28 @@ def artifact_list(found: ArtifactList, look: Look, *, with_items: bool = False) 
     if found.damage:
         parts.append("\n".join(f"{look.paint('damaged:', 'bad')} {escape(d.message)}" for d in found.damage))
     return "\n\n".join(parts)
+
+
+def _origin_of(artifact: RunArtifact) -> str:
+    """``from run 1k3x``, ``edited``; nothing for what a task of this run has made."""
+    edited = "edited" if artifact.lineage.edited else ""
+    if artifact.taken_from is None:
+        return edited
+    name = f"{artifact.task}.{artifact.output}"
+    made_as = "" if artifact.task == artifact.path else f", {name} there"
+    return f"{edited} in run {artifact.taken_from}{made_as}" if edited else f"from run {artifact.taken_from}{made_as}"
+
+
+def _table(artifacts: Sequence[RunArtifact], damaged: Collection[str], look: Look) -> str:
+    rows = [
+        [
+            Cell(artifact.name, "bad" if artifact.name in damaged else "plain"),
+            Cell(size(artifact.size)),
+            Cell(artifact.lineage.agent, "faint"),
+            Cell(artifact.sha256[:12], "faint"),
+            Cell(_origin_of(artifact), "faint"),
+        ]
+        for artifact in artifacts
+    ]
+    is_any_special = any(_origin_of(artifact) for artifact in artifacts)
+    return table((*_COLUMNS, _MADE) if is_any_special else _COLUMNS, rows, look)

@@ -5,11 +5,11 @@ from datetime import datetime
 from binex.analysis.calls import CallDetail, CallList, Said, name_of
 from binex.cli.render.errors import in_one_line
 from binex.cli.render.look import Look
-from binex.cli.render.run_head import run_head
+from binex.cli.render.run_head import is_replay, run_head
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import clip, escape, pretty_json
 from binex.cli.render.units import count, duration, moment, size
-from binex.models.call import Call, CallKind
+from binex.models.call import NOT_MADE, Call, CallKind
 from binex.models.money import dollars
 
 _COLUMNS = (
@@ -28,7 +28,8 @@ def call_list(found: CallList, look: Look) -> str:
     head = run_head(found.run, look)
     if not found.calls:
         return f"{head}\n\nno calls"
-    return f"{head}\n\n{table(_COLUMNS, [_row(call, look) for call in _in_order(found.calls)], look)}"
+    rows = [_row(call, look, is_replayed=is_replay(found.run)) for call in _in_order(found.calls)]
+    return f"{head}\n\n{table(_COLUMNS, rows, look)}"
 
 
 def call_text(found: CallDetail, look: Look) -> str:
@@ -61,10 +62,12 @@ def tokens_of(call: Call) -> str:
     return "/".join("?" if n is None else f"{n:,}" for n in (usage.input_tokens, usage.output_tokens))
 
 
-def cost_of(call: Call) -> str:
+def cost_of(call: Call, *, is_replayed: bool = False) -> str:
     """Its price; ``unknown`` for a model without one."""
     if call.kind is not CallKind.MODEL:
         return ""
+    if is_replayed and call.priced_by != NOT_MADE:
+        return "replayed"
     return "unknown" if call.cost_usd is None else dollars(call.cost_usd)
 
 
@@ -85,7 +88,7 @@ def _in_order(calls: tuple[Call, ...]) -> list[Call]:
     return sorted(calls, key=lambda call: (began[call.task, call.attempt], call.task, call.number))
 
 
-def _row(call: Call, look: Look) -> list[Cell]:
+def _row(call: Call, look: Look, *, is_replayed: bool) -> list[Cell]:
     is_bad = call.error is not None or not call.is_complete
     indent = "  " if call.parent is not None else ""
     return [
@@ -94,7 +97,7 @@ def _row(call: Call, look: Look) -> list[Cell]:
         Cell(call.target),
         Cell(duration(call.duration_ms)),
         Cell(tokens_of(call), "faint"),
-        Cell(cost_of(call), "faint"),
+        Cell(cost_of(call, is_replayed=is_replayed), "faint"),
         Cell(clip(outcome_of(call), 60, ellipsis=look.glyph("…", "~")), "bad" if is_bad else "good"),
     ]
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from binex.cli.render.look import Look
 from binex.cli.render.results import cost_of, spending
-from binex.cli.render.run_head import run_head
+from binex.cli.render.run_head import is_replay, run_head
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import escape
 from binex.models.call import Spend
 from binex.models.cost import BudgetUse, CostReport
 from binex.models.money import dollars
+from binex.models.run import RunMode
 
 _NUMBERS = (
     Column("CALLS", is_right=True, weight=1),
@@ -43,7 +44,10 @@ def _totals(report: CostReport, look: Look) -> Iterator[str]:
     if not report.models:
         yield "no calls of models"
     else:
-        yield look.paint(spending(report.total), "strong")
+        replayed = ", replayed" if is_replay(report.run) else ""
+        yield look.paint(f"{spending(report.total)}{replayed}", "strong")
+    if report.run.origin is not None and report.run.origin.mode is RunMode.FORK:
+        yield look.paint(f"what was taken over has its cost in run {escape(report.run.origin.parent)}", "faint")
     if report.budget is not None:
         yield f"budget of the run: {_use(report.budget)}"
     for node in report.nodes:

@@ -73,6 +73,10 @@ class LiveProgress:
         with self._lock:
             match event:
                 case RunStarted():
+                    if self._is_over:  # another one, as a fork from where the first has stopped
+                        self._counts.clear()
+                        self._items.clear()
+                        self._settled_nodes, self._is_over = 0, False
                     self._nodes = event.node_count
                     self._counts.update(event.run.counts if event.reused else {})
                     line = Text(opening_line(event), style="dim")
@@ -197,7 +201,7 @@ class LiveProgress:
         style = style or {"completed": "green", "skipped": "dim"}.get(record.status.value, "red")
         ended = how_it_ended(record)
         items = self._items.get(record.task)
-        if record.status is TaskStatus.COMPLETED:
+        if record.status is TaskStatus.COMPLETED and record.reused_from is None:
             took = record.duration_ms
             if items is not None:
                 took = (time.monotonic() - self._began.get(record.task, time.monotonic())) * 1000

@@ -118,6 +118,10 @@ def how_it_ended(record: ExecutionRecord) -> str:
         return f"{said}: '{escape(record.blocked_by or '?')}' failed"
     if record.skip_reason is SkipReason.WHEN:
         return f"{said}: its condition is false"
+    if record.skip_reason is SkipReason.BY_HAND:
+        return f"{said} by hand"
+    if record.reused_from is not None:
+        return f"{said}: reused from run {escape(record.reused_from)}"
     took = f" in {duration(record.duration_ms)}" if record.started_at is not None else ""
     if record.status is TaskStatus.COMPLETED or record.error is None:
         return said + took

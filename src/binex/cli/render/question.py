@@ -12,6 +12,7 @@ from binex.cli.render.look import Look
 from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, content_text, escape, first_line
 from binex.cli.render.units import moment
+from binex.models.breakpoint import KEYS, Action
 from binex.models.question import OnTimeout, Question, QuestionKind
 from binex.models.run import RunSummary
 
@@ -43,6 +44,8 @@ def question_list(questions: Sequence[Question], look: Look, directory: Path | N
 
 def question_text(question: Question, look: Look) -> str:
     """A question in full, as it is put to somebody: what to look at, what is asked, what may be chosen."""
+    if question.kind is QuestionKind.BREAKPOINT:
+        return stop_text(question, look)
     lines = [look.paint(f"{look.glyph('──', '--')} {escape(question.task)} {look.glyph('──', '--')}", "strong")]
     for name, value in question.shown.items() if isinstance(question.shown, dict) else ():
         lines.append(look.paint(f"{escape(name)}:", "faint"))
@@ -57,6 +60,23 @@ def question_text(question: Question, look: Look) -> str:
         if question.on_timeout is OnTimeout.DEFAULT:
             then = f"the answer is {escape(str(question.default))}"
         lines.append(look.paint(f"  until {moment(question.deadline_at)}; then {then}", "faint"))
+    return "\n".join(lines)
+
+
+def stop_text(question: Question, look: Look) -> str:
+    """A stop in full: where, what there is to look at, what may be said."""
+    bar = look.glyph("──", "--")
+    head, *more = escape(question.text, is_block=True).splitlines()
+    lines = [look.paint(f"{bar} {head} {bar}", "warn"), *more]
+    groups = question.shown.items() if isinstance(question.shown, dict) else ()
+    for group, shown in groups:
+        lines.append(look.paint(escape(group) + (" (none)" if shown == {} else ""), "strong"))
+        for name, value in shown.items() if isinstance(shown, dict) else (("", shown),):
+            lines.append("  " + look.paint(f"{escape(name)}:", "faint"))
+            lines += ["  " + line for line in _content(value, look)]
+    letters = {action: key for key, action in KEYS.items()}
+    said = [f"{look.paint(letters[Action(choice)], 'strong')} {choice}" for choice in question.choices]
+    lines.append(look.glyph(" · ", " | ").join(said))
     return "\n".join(lines)
 
 
@@ -77,6 +97,9 @@ def _step(question: Question) -> tuple[str, str]:
     match question.kind:
         case QuestionKind.APPROVE:
             return f"{command} approve", "or: reject --feedback WHY"
+        case QuestionKind.BREAKPOINT:
+            others = [choice + (" JSON" if choice == Action.EDIT else "") for choice in question.choices]
+            return f"{command} {Action.CONTINUE}", f"or: {', '.join(one for one in others if one != Action.CONTINUE)}"
         case QuestionKind.OUTPUT:
             return f"{command} --file FILE", "the result as JSON; or the JSON itself instead of --file"
         case _ if question.choices:

@@ -55,8 +55,9 @@ def closing_line(summary: RunSummary, look: Look) -> str:
     if summary.was_done:
         return f"nothing to do: run {name} {status}, and every node of it has settled"
     reused = f" ({summary.reused:,} of them before)" if summary.reused else ""
+    recalled = f"; {count(summary.recalled, 'task')} reused from earlier runs" if summary.recalled else ""
     spent = f"; {spending(run.spend)}" if run.spend.model_calls else ""
-    return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}{spent}"
+    return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}{recalled}{spent}"
 
 
 def spending(spend: Spend) -> str:

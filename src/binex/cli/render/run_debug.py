@@ -9,11 +9,12 @@ from binex.cli.render.look import Look, words_of
 from binex.cli.render.question import question_list
 from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
+from binex.cli.render.skipped import note_on, skipped
 from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
-from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, SkipReason, TaskStatus
+from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, TaskStatus
 
 _BODY_SHOWN = 400
 """So much of what a remote agent said stands beside its error; `binex calls show` has all of it."""
@@ -21,7 +22,8 @@ _BODY_SHOWN = 400
 
 def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     """The whole of it as text."""
-    parts = [f"{run_head(found.run, look)}\n\n{look.paint(escape(found.verdict), 'strong')}"]
+    head = run_head(found.run, look, taken_over=found.taken_over)
+    parts = [f"{head}\n\n{look.paint(escape(found.verdict), 'strong')}"]
     failed = [task for task in found.tasks if _went_wrong(task)]
     for title, lines in (
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
@@ -60,6 +62,9 @@ def _failure(task: TaskDebug, look: Look) -> Iterator[str]:
 
 
 def _attempt(record: ExecutionRecord) -> str:
+    if record.reused_from is not None:
+        attempt = f"attempt {record.attempt} in" if record.attempt else "from"
+        return f"{attempt} run {escape(record.reused_from)}: only how it ended was taken over"
     if record.started_at is None:
         is_join = record.error is not None and record.error.kind is ErrorKind.ITEMS
         return "after its items" if is_join else "before it could start"
@@ -104,20 +109,15 @@ def _took(task: TaskDebug) -> str:
 
 def _about(task: TaskDebug, look: Look) -> str:
     timing = task.timing
-    if timing.skip_reason is SkipReason.BLOCKED:
-        return f"skipped: '{escape(timing.blocked_by or '?')}' failed"
-    if timing.skip_reason is SkipReason.WHEN:
-        return "skipped: its condition was false"
     if timing.was_cut_off:
         return "was being executed when the run stopped"
     if timing.status is TaskStatus.RUNNING:
         return f"running, attempt {len(timing.attempts)}" if len(timing.attempts) > 1 else "running"
     parts = [f"{len(timing.attempts)} attempts"] if len(timing.attempts) > 1 else []
-    if timing.reused_from is not None:
-        parts.append(f"taken over from {escape(timing.reused_from)}")
+    parts += [part for part in (skipped(timing), note_on(timing)) if part]
     if timing.error is not None:
         parts.append(brief(timing.error))
-    parts += [f"{look.glyph('→', '->')} {escape(info.output)} {size(info.size)}" for info in task.artifacts]
+    parts += [f"{look.glyph('→', '->')} {escape(made.output)} {size(made.size)}" for made in task.artifacts]
     return ", ".join(parts)
 
 

@@ -7,7 +7,7 @@ from binex.cli.render.units import ago, duration
 from binex.models.run import Run, RunStatus
 from binex.models.task import TaskStatus
 
-_COLUMNS = (
+COLUMNS = (
     Column("RUN"),
     Column("WORKFLOW", least=8),
     Column("STATUS"),
@@ -15,13 +15,16 @@ _COLUMNS = (
     Column("TOOK", is_right=True, weight=2),
     Column("STARTED", is_right=True, weight=1),
 )
+_MADE_FROM = Column("MADE FROM", least=8, weight=4)
 
 
 def run_list(page: RunPage, number: int, look: Look) -> str:
     """One line a run, newest first; *page* is the one with that *number*."""
     if not page.runs:
         return "no more runs" if page.offset else "no runs"
-    text = table(_COLUMNS, [_row(run, look) for run in page.runs], look)
+    rows = [[*_row(run, look), Cell(_origin(run), "faint")] for run in page.runs]
+    is_any_made_from_another = any(run.origin is not None for run in page.runs)
+    text = table((*COLUMNS, _MADE_FROM) if is_any_made_from_another else COLUMNS, rows, look)
     if page.has_more:
         text += "\n" + look.paint(f"{look.glyph('…', '~')} older ones: --page {number + 1}", "faint")
     return text
@@ -33,21 +36,35 @@ def counts(run_counts: dict[TaskStatus, int]) -> str:
     return ", ".join(shown) or "no task settled"
 
 
-def _row(run: Run, look: Look) -> list[Cell]:
-    took = "" if run.status is RunStatus.RUNNING else duration(run.duration_ms)
-    return [
-        Cell(run.id, "strong"),
-        Cell(run.workflow),
-        Cell(words_of(run.status), style_of(run.status), look.mark(run.status)),
-        Cell(_tasks(run)),
-        Cell(took),
-        Cell(ago(run.started_at), "faint"),
-    ]
+def standing(run: Run, look: Look) -> Cell:
+    """Where the run stands."""
+    return Cell(words_of(run.status), style_of(run.status), look.mark(run.status))
 
 
-def _tasks(run: Run) -> str:
+def took(run: Run) -> str:
+    """How long it was executed, once that is known."""
+    return "" if run.status is RunStatus.RUNNING else duration(run.duration_ms)
+
+
+def settled_tasks(run: Run) -> str:
+    """How many tasks have settled, and how many of them failed."""
     failed = run.counts.get(TaskStatus.FAILED, 0) + run.counts.get(TaskStatus.TIMED_OUT, 0)
     settled = sum(run.counts.values())
     if not settled:
         return ""
     return f"{settled:,}" + (f", {failed:,} failed" if failed else "")
+
+
+def _row(run: Run, look: Look) -> list[Cell]:
+    return [
+        Cell(run.id, "strong"),
+        Cell(run.workflow),
+        standing(run, look),
+        Cell(settled_tasks(run)),
+        Cell(took(run)),
+        Cell(ago(run.started_at), "faint"),
+    ]
+
+
+def _origin(run: Run) -> str:
+    return "" if run.origin is None else f"{run.origin.mode} of {run.origin.parent}"

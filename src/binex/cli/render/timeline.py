@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from binex.analysis.trace import Pause, TaskTrace, Trace
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, style_of, words_of
+from binex.cli.render.skipped import note_on, skipped
 from binex.cli.render.text import clip, escape, pad, width_of
 from binex.cli.render.units import count, duration
-from binex.models.task import SkipReason, TaskStatus
+from binex.models.task import TaskStatus
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 _FAILED_ITEMS_SHOWN = 5
@@ -42,6 +43,9 @@ def timeline(trace: Trace, look: Look, *, with_items: bool = False) -> str:
         if reason:
             said = clip(reason, columns + 11, ellipsis=ellipsis)
             lines.append(pad("", name_width + 4) + look.paint(said, style_of(task.status)))
+        if note := note_on(task):
+            said = clip(note, columns + 11, ellipsis=ellipsis)
+            lines.append(pad("", name_width + 4) + look.paint(said, "faint"))
     if trace.unsettled:
         lines.append(f"  {count(trace.unsettled, 'node')} not settled")
     return "\n".join(line.rstrip() for line in lines)
@@ -109,15 +113,8 @@ def _took(task: TaskTrace) -> str:
 
 
 def _why_not(task: TaskTrace) -> str:
-    if task.skip_reason is SkipReason.BLOCKED:
-        return f"skipped: '{escape(task.blocked_by or '?')}' failed"
-    if task.skip_reason is SkipReason.WHEN:
-        return "skipped: its condition was false"
-    if task.reused_from is not None:
-        return f"taken over from run {escape(task.reused_from)}"
-    if task.error is not None:
-        return f"{words_of(task.status)}: {brief(task.error)}"
-    return words_of(task.status)
+    failed = f"{words_of(task.status)}: {brief(task.error)}" if task.error is not None else ""
+    return ", ".join(part for part in (skipped(task), note_on(task), failed) if part) or words_of(task.status)
 
 
 def _reason(task: TaskTrace) -> str:

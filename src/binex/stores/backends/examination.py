@@ -26,6 +26,7 @@ from binex.stores.backends.filesystem import (
     require_folder,
 )
 from binex.stores.backends.findings import Finding, damage, info, of, warning
+from binex.stores.backends.importing import unfinished_imports
 from binex.stores.backends.lease import find_owner
 from binex.stores.backends.statements import INLINE_BYTES
 
@@ -164,11 +165,18 @@ def _examine_strangers(connection: sqlite3.Connection, folder: Path) -> Iterator
     names: dict[str, set[str]] = {run_id: set() for run_id in epochs}
     for run_id, name in connection.execute("SELECT id, name FROM artifacts JOIN runs ON runs.seq = run"):
         names[run_id].add(file_name(f"{run_id}~{name}"))
+    unfinished = set(unfinished_imports(folder).values())
     for path in folders:
         if path not in sizes:
             yield info(shown(path), "is not Binex's")
         elif path.name not in epochs:
-            if sizes[path]:
+            if path.name in unfinished:
+                yield info(
+                    shown(path),
+                    "is of an import that has not ended; if its process died, nothing else of it is there",
+                    REPAIR,
+                )
+            elif sizes[path]:
                 yield damage(shown(path), "the database knows nothing of this run: its commits were lost", SALVAGE)
         elif find_owner(folder, path.name, epochs[path.name]) is None:
             strangers = {name: size for name, size in sizes[path].items() if name not in names[path.name]}

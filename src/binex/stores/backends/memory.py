@@ -1,7 +1,7 @@
 """A store that forgets everything with the process: for tests, and for runs that nobody will look at again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from pydantic import JsonValue
@@ -12,11 +12,12 @@ from binex.models.event import TaskStarted
 from binex.models.names import is_name
 from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Run
-from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, now
+from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, TaskStatus, now
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends.bodies import damaged
 from binex.stores.backends.questions import LONGEST_WAIT_S, require_open, unknown
 from binex.stores.backends.rows import artifact_name
+from binex.stores.bundle_store import Cargo, Link
 
 
 class MemoryLease:
@@ -53,6 +54,7 @@ class MemoryStore:
         self._parts: dict[str, BodyPart] = {}
         self._bookmarks: dict[str, dict[str, dict[str, JsonValue]]] = {}
         self._questions: dict[str, Question] = {}
+        self._by_key: dict[str, list[ExecutionRecord]] = {}
 
     async def record(self, execution_record: ExecutionRecord) -> None:
         await self.settle([execution_record])
@@ -80,7 +82,9 @@ class MemoryStore:
             if first.sha256 != artifact.sha256:
                 raise StoreError(f"there is an artifact {artifact.id} already, with other content; the first one stays")
         for record in records:
-            kept.setdefault((record.task, record.attempt), record)
+            is_new = kept.setdefault((record.task, record.attempt), record) is record
+            if is_new and _may_be_reused(record) and not self._runs[run_id].is_imported:
+                self._by_key.setdefault(record.key, []).append(record)
         self._artifacts[run_id] |= added
 
     async def flush(self) -> None:
@@ -92,13 +96,16 @@ class MemoryStore:
             raise StoreError(f"not a run id: {run.id!r:.80}")
         if run.id in self._runs:
             raise StoreError(f"there is a run {run.id} already; the first one stays")
+        self._begin(run, source)
+        async with self._holding(run.id) as lease:
+            yield lease
+
+    def _begin(self, run: Run, source: WorkflowSource) -> None:
         self._runs[run.id] = run
         self._sources.setdefault(run.workflow_hash, source)
         self._epochs[run.id] = 0
         self._records[run.id], self._artifacts[run.id], self._running[run.id] = {}, {}, {}
         self._calls[run.id], self._bookmarks[run.id] = {}, {}
-        async with self._holding(run.id) as lease:
-            yield lease
 
     @asynccontextmanager
     async def take_run(self, run_id: str) -> AsyncIterator[MemoryLease]:
@@ -196,6 +203,88 @@ class MemoryStore:
             at = part.previous
         return b"".join(reversed(pieces))
 
+    async def list_links(self, last: str, known: Container[str] = ()) -> list[Link]:
+        links: list[Link] = []
+        at = last
+        while at and at not in known:
+            part = self._parts.get(at)
+            if part is None:
+                raise DamagedDataError(f"what was said in a call is missing: there is no link {at[:12]}")
+            links.append(Link(part.id, part.previous, part.sha256))
+            at = part.previous
+        return links[::-1]
+
+    async def read_pieces(self, info: ArtifactInfo) -> AsyncIterator[bytes]:
+        yield self._artifacts[info.run_id][info.id].data
+
+    async def read_blob(self, sha256: str) -> bytes:
+        for part in self._parts.values():
+            if part.sha256 == sha256:
+                return part.data
+        raise DamagedDataError(f"blob {sha256[:12]} is missing")
+
+    async def take_in(self, cargo: Cargo) -> None:
+        for run in cargo.runs:
+            if run.id in self._runs:
+                raise StoreError(f"there is a run {run.id} already; the first one stays")
+        arrived = MemoryStore()
+        blobs = {content.sha256: b"".join(content.pieces) for content in cargo.blobs()}
+        for run in cargo.runs:
+            arrived._begin(run, cargo.sources[run.workflow_hash])
+        for record in cargo.records():
+            await arrived.settle([record])
+        for info, content in cargo.artifacts():
+            fields = {field: getattr(info, field) for field in ArtifactInfo.model_fields}
+            await arrived.settle([], [Artifact.model_construct(**fields, data=b"".join(content.pieces))])
+        parts = [BodyPart(link.id, link.previous, link.sha256, blobs[link.sha256]) for link in cargo.links()]
+        for call in cargo.calls():
+            arrived.keep_call(call, ())
+        for question in cargo.questions():
+            await arrived.ask(question)
+        for run_id, task, name, value in cargo.bookmarks():
+            await arrived.keep_bookmark(run_id, task, name, value)
+        for part in parts:
+            self._parts.setdefault(part.id, part)
+        for workflow_hash, source in arrived._sources.items():
+            self._sources.setdefault(workflow_hash, source)
+        for key, records in arrived._by_key.items():
+            self._by_key.setdefault(key, []).extend(records)
+        self._runs |= arrived._runs
+        self._epochs |= arrived._epochs
+        self._records |= arrived._records
+        self._artifacts |= arrived._artifacts
+        self._running |= arrived._running
+        self._calls |= arrived._calls
+        self._bookmarks |= arrived._bookmarks
+        self._questions |= arrived._questions
+
+    async def index_keys(self) -> None:
+        await asyncio.sleep(0)
+
+    async def find_by_key(
+        self, key: str, *, run_id: str, task: str = "", is_older: bool = False, limit: int = 4
+    ) -> list[ExecutionRecord]:
+        runs = self._older_than(run_id) if is_older else self._runs.keys() - {run_id}
+        found = [record for record in reversed(self._by_key.get(key, ())) if record.run_id in runs]
+        return sorted(found, key=lambda record: record.task != task)[:limit]
+
+    async def find_alike(self, run_id: str, *, task: str = "", agent: str = "") -> ExecutionRecord | None:
+        for older in reversed(self._older_than(run_id)):
+            if task and self._runs[older].workflow != self._runs[run_id].workflow:
+                continue
+            for record in reversed(self._records[older].values()):
+                if (
+                    record.key
+                    and record.status is TaskStatus.COMPLETED
+                    and (record.task == task if task else record.agent == agent)
+                ):
+                    return record
+        return None
+
+    def _older_than(self, run_id: str) -> list[str]:
+        runs = list(self._runs)
+        return runs[: runs.index(run_id)] if run_id in self._runs else []
+
     async def keep_bookmark(self, run_id: str, task: str, name: str, value: JsonValue) -> None:
         await asyncio.sleep(0)
         self._require(run_id)
@@ -251,3 +340,12 @@ class MemoryStore:
     def _require(self, run_id: str) -> None:
         if run_id not in self._runs:
             raise StoreError(f"there is no run {run_id} in the store")
+
+
+def _may_be_reused(record: ExecutionRecord) -> bool:
+    return (
+        record.status is TaskStatus.COMPLETED
+        and bool(record.key)
+        and record.reused_from is None
+        and not record.is_edited
+    )

@@ -21,6 +21,7 @@ from binex.stores.backends import rows
 from binex.stores.backends.bodies import find_blobs, join_blobs
 from binex.stores.backends.failures import is_busy, shown, sqlite_failure
 from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
+from binex.stores.backends.keys import indexed_to, read_with_key, select_alike, select_indexed, select_rest
 from binex.stores.backends.statements import SELECT_QUESTIONS
 from binex.stores.backends.threads import start_in_thread
 
@@ -62,6 +63,7 @@ class SqliteReader:
         self._connection = connection
         self._patience_s = patience_s
         self._on_notice = on_notice
+        self._is_indexed = False  # whether what is not in the index of keys may be left out
 
     async def get_run(self, run_id: str) -> Run | None:
         found = await self._read("SELECT id, workflow, status, doc FROM runs WHERE id = ?", run_id)
@@ -164,6 +166,24 @@ class SqliteReader:
             bookmarks.setdefault(task, {})[name] = value
         return bookmarks
 
+    async def find_by_key(
+        self, key: str, *, run_id: str, task: str = "", is_older: bool = False, limit: int = 4
+    ) -> list[ExecutionRecord]:
+        found: list[Any] = []
+        if not self._is_indexed:
+            last = await patiently(lambda: indexed_to(self._connection), "read", self._database, self._patience_s)
+            query, values = select_rest(key, run_id, is_older=is_older, after=last, limit=limit)
+            found = await self._read(query, *values)
+        query, values = select_indexed(key, run_id, task, is_older=is_older, limit=limit)
+        found += await self._read(query, *values)
+        records = self._readable(found, lambda row: read_with_key(row, key))
+        return sorted(records, key=lambda record: record.task != task)[:limit]
+
+    async def find_alike(self, run_id: str, *, task: str = "", agent: str = "") -> ExecutionRecord | None:
+        query, values = select_alike(run_id, task, agent)
+        found = self._readable(await self._read(query, *values), lambda row: rows.read_record(row[0], tuple(row[1:])))
+        return found[0] if found else None
+
     async def get_question(self, question_id: str) -> Question | None:
         found = await self._read(f"{SELECT_QUESTIONS} WHERE questions.id = ?", question_id)
         return rows.read_question(found[0]) if found else None
@@ -185,7 +205,7 @@ class SqliteReader:
                 self._on_notice(f"{error.message}; {error.fix}")
         return result
 
-    async def _read(self, query: str, *values: str | int) -> list[Any]:
+    async def _read(self, query: str, *values: str | int | bytes) -> list[Any]:
         """All rows that answer a query.
 
         Raises:
@@ -193,7 +213,7 @@ class SqliteReader:
         """
         return await patiently(lambda: self._rows(query, values), "read", self._database, self._patience_s)
 
-    def _rows(self, query: str, values: Sequence[str | int]) -> list[Any]:
+    def _rows(self, query: str, values: Sequence[str | int | bytes]) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
         except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have

@@ -2,7 +2,8 @@
 
 One JSON document a row, a column only for what a query filters or sorts by. Child tables refer to a run by
 its number, which is short; an artifact is named by its id without the run's, for the same reason. What was said in
-calls belongs to no run: bodies that begin alike share their links, and links their blobs.
+calls belongs to no run: bodies that begin alike share their links, and links their blobs. Keys are an index that is
+brought up to date when somebody looks for one; ``indexed`` says which record was the last one then.
 """
 
 import itertools
@@ -122,6 +123,17 @@ MIGRATIONS: Final = (
         doc TEXT NOT NULL,
         UNIQUE (run, task, name)
     );
+    """,
+    """
+    CREATE TABLE keys (
+        hash BLOB NOT NULL,
+        record INTEGER NOT NULL REFERENCES records (seq),
+        PRIMARY KEY (hash, record)
+    ) WITHOUT ROWID;
+    CREATE TABLE indexed (
+        name TEXT PRIMARY KEY,
+        last INTEGER NOT NULL
+    ) WITHOUT ROWID;
     """,
 )
 """What brings a database from version N to N + 1, at index N. A released entry is never changed."""

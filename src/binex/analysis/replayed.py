@@ -1,0 +1,241 @@
+"""Whether a replay came out as the run that it was made from, and where it first did not."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from binex.analysis.first_difference import excerpts
+from binex.analysis.hashes import Hashes
+from binex.errors import DamagedDataError
+from binex.models.base import Model
+from binex.models.run import Run, RunStatus
+from binex.models.task import ExecutionRecord, TaskStatus
+from binex.stores.run_store import RunStore
+
+
+class DifferenceKind(StrEnum):
+    """What is different about a task."""
+
+    STATUS = "status"
+    """It ended otherwise."""
+    ERROR = "error"
+    """It failed in another way."""
+    OUTPUT = "output"
+    """It made something else."""
+    MISSING = "missing"
+    """It never ended in the replay."""
+    ADDED = "added"
+    """It never ended in the run."""
+
+
+class Difference(Model):
+    """One task that came out otherwise."""
+
+    task: str
+    kind: DifferenceKind
+    output: str = ""
+    """The output that differs."""
+    before: str = ""
+    """What was recorded: a status, an error, or the text around the first difference."""
+    after: str = ""
+    """The same of the replay."""
+    led_to_it: tuple[str, ...] = ()
+    """What is known about the cause, in words."""
+    follows_from: tuple[str, ...] = ()
+    """The tasks whose difference it follows from; empty where it is a difference of its own."""
+
+
+class ReplayVerdict(Model):
+    """How a replay compares with the run that it was made from."""
+
+    run: Run
+    """The replay."""
+    parent: str
+    """The run that it was made from."""
+    is_equal: bool
+    """Whether every task ended as it did, and every artifact is the same to the byte."""
+    tasks: int
+    """How many tasks were compared."""
+    artifacts: int
+    """How many artifacts were compared."""
+    taken_over: int = 0
+    """How many of the tasks were not executed, since they were not carried to their end or were made by hand."""
+    first: Difference | None = None
+    """The first task that came out otherwise although nothing before it did."""
+    differences: tuple[Difference, ...] = ()
+    """All of them, in the order in which the run's tasks ended."""
+
+
+async def compare_replay(store: RunStore, run: Run, parent: Run) -> ReplayVerdict:
+    """Compare *run* with *parent*, task by task and artifact by artifact.
+
+    Tasks that a run which was stopped never came to are not compared.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    before = _final(await store.list_records(parent.id))
+    after = _final(await store.list_records(run.id))
+    comparison = _Comparison(store, before, after, _changed_code(parent, run))
+    differences: list[Difference] = []
+    was_complete = parent.status in (RunStatus.COMPLETED, RunStatus.FAILED)
+    added = [path for path in after if path not in before] if was_complete else []
+    for path in (*before, *added):
+        found = await comparison.of(path)
+        if found is not None:
+            differences.append(found)
+    return ReplayVerdict(
+        run=run,
+        parent=parent.id,
+        is_equal=not differences,
+        tasks=len(before),
+        artifacts=comparison.artifacts,
+        taken_over=sum(record.reused_from is not None for record in after.values()),
+        first=next((found for found in differences if not found.follows_from), next(iter(differences), None)),
+        differences=tuple(differences),
+    )
+
+
+class _Comparison:
+    """Compares tasks one after the other, and remembers which were different."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        before: Mapping[str, ExecutionRecord],
+        after: Mapping[str, ExecutionRecord],
+        changed_code: Mapping[str, str],
+    ) -> None:
+        self.artifacts = 0
+        self._store = store
+        self._before = before
+        self._after = after
+        self._changed_code = changed_code
+        self._hashes = Hashes(store)
+        self._different = {path for path in before.keys() | after.keys() if self._kind(path) is not None}
+
+    async def of(self, path: str) -> Difference | None:
+        """How the task at *path* is different."""
+        kind, before, after = self._kind(path), self._before.get(path), self._after.get(path)
+        if kind is None and before is not None and after is not None:
+            return await self._outputs(path, before, after)
+        if kind is None:
+            return None
+        shown = (_ending(before), _ending(after))
+        if kind is DifferenceKind.ERROR and before is not None and after is not None:
+            shown = (_error(before), _error(after))
+        return Difference(
+            task=path,
+            kind=kind,
+            before=shown[0],
+            after=shown[1],
+            led_to_it=self._causes(before, after),
+            follows_from=self._culprits(before, after),
+        )
+
+    def _kind(self, path: str) -> DifferenceKind | None:
+        """How its end is different; what it made is not looked at."""
+        before, after = self._before.get(path), self._after.get(path)
+        if before is None:
+            return DifferenceKind.ADDED
+        if after is None:
+            return DifferenceKind.MISSING
+        if (before.status, before.skip_reason) != (after.status, after.skip_reason):
+            return DifferenceKind.STATUS
+        kinds = [record.error.kind if record.error is not None else None for record in (before, after)]
+        return DifferenceKind.ERROR if kinds[0] is not kinds[1] else None
+
+    async def _outputs(self, path: str, before: ExecutionRecord, after: ExecutionRecord) -> Difference | None:
+        for old, new in zip(before.output_artifacts, after.output_artifacts, strict=False):
+            self.artifacts += 1
+            if await self._hashes.of(old) == await self._hashes.of(new):
+                continue
+            self._different.add(path)
+            shown = await self._shown(old, new)
+            return Difference(
+                task=path,
+                kind=DifferenceKind.OUTPUT,
+                output=old.rpartition("~")[2],
+                before=shown[0],
+                after=shown[1],
+                led_to_it=self._causes(before, after),
+                follows_from=self._culprits(before, after),
+            )
+        return None
+
+    async def _shown(self, old: str, new: str) -> tuple[str, str]:
+        texts = []
+        for id in (old, new):
+            try:
+                artifact = await self._store.get(id)
+            except DamagedDataError as error:
+                return error.message, ""
+            if artifact is None:
+                return f"artifact {id} is missing", ""
+            texts.append(artifact.data.decode("utf-8", "replace"))
+        return excerpts(texts[0], texts[1])
+
+    def _culprits(self, before: ExecutionRecord | None, after: ExecutionRecord | None) -> tuple[str, ...]:
+        """The tasks that it needed and that were different."""
+        needed: dict[str, None] = {}
+        for record in (before, after):
+            for id in () if record is None else record.input_artifacts:
+                needed[_task_of(id)] = None
+            for id in () if record is None else record.output_artifacts:
+                needed |= dict.fromkeys(path for path in self._before if path.startswith(f"{_task_of(id)}["))
+            if record is not None and record.blocked_by is not None:
+                needed[record.blocked_by] = None
+        return tuple(path for path in needed if path in self._different)
+
+    def _causes(self, before: ExecutionRecord | None, after: ExecutionRecord | None) -> tuple[str, ...]:
+        if after is None or before is None:
+            return ()
+        causes = []
+        if after.error is not None and after.status is not before.status:
+            causes.append(after.error.message)
+        if code := self._changed_code.get(after.agent):
+            causes.append(code)
+        parts = [part for part in _other_parts(before, after) if part != "code"]
+        if parts:
+            causes.append(f"it was given another {', '.join(parts)}")
+        if not causes and after.status is TaskStatus.COMPLETED:
+            causes.append("it was given the same and answered the same, and is not deterministic")
+        return tuple(causes)
+
+
+def _final(records: Sequence[ExecutionRecord]) -> dict[str, ExecutionRecord]:
+    """How every task ended, in the order in which they did."""
+    last: dict[str, ExecutionRecord] = {}
+    for record in records:
+        if record.is_final and (record.task not in last or record.attempt >= last[record.task].attempt):
+            last.pop(record.task, None)
+            last[record.task] = record
+    return last
+
+
+def _other_parts(before: ExecutionRecord, after: ExecutionRecord) -> list[str]:
+    """The parts of the keys that differ, where both have one."""
+    if not before.key_parts or not after.key_parts:
+        return []
+    names = {**before.key_parts, **after.key_parts}
+    return [name for name in names if before.key_parts.get(name) != after.key_parts.get(name)]
+
+
+def _changed_code(parent: Run, run: Run) -> dict[str, str]:
+    said = "the code of {} has changed since"
+    handlers = parent.versions.handlers
+    return {uri: said.format(uri) for uri, code in run.versions.handlers.items() if handlers.get(uri, code) != code}
+
+
+def _ending(record: ExecutionRecord | None) -> str:
+    if record is None:
+        return "nothing"
+    reason = f" ({record.skip_reason})" if record.skip_reason is not None else ""
+    return f"{record.status}{reason}"
+
+
+def _error(record: ExecutionRecord) -> str:
+    return record.error.message if record.error is not None else ""
+
+
+def _task_of(id: str) -> str:
+    return id.split("~")[1].replace("+", "/") if id.count("~") >= 1 else id

@@ -1,0 +1,66 @@
+"""Which tasks do not come out the same each time they are replayed, although they are answered the same."""
+
+from collections.abc import Sequence
+
+from binex.analysis.hashes import Hashes
+from binex.analysis.replayed import ReplayVerdict
+from binex.models.base import Model
+from binex.models.names import node_of
+from binex.models.run import Run
+from binex.models.task import ExecutionRecord
+from binex.stores.run_store import RunStore
+
+
+class VaryingTask(Model):
+    """A task that came out in several ways."""
+
+    task: str
+    ways: int
+    """In how many different ways it came out, the recorded one included."""
+    follows_from: tuple[str, ...] = ()
+    """The varying tasks that it needs; empty where it varies by itself."""
+
+
+class Variation(Model):
+    """What several replays of a run had in common, and what not."""
+
+    parent: str
+    replays: tuple[str, ...]
+    """The replays, in the order in which they were made."""
+    is_deterministic: bool
+    """Whether all came out as the run did."""
+    tasks: tuple[VaryingTask, ...] = ()
+    """Those that varied, in the order in which the run's tasks ended."""
+
+
+async def find_varying(store: RunStore, parent: Run, verdicts: Sequence[ReplayVerdict]) -> Variation:
+    """Compare replays of *parent* with it and with each other.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    hashes = Hashes(store)
+    ways: dict[str, set[tuple[str, ...]]] = {}
+    first: dict[str, ExecutionRecord] = {}
+    for run_id in (parent.id, *(verdict.run.id for verdict in verdicts)):
+        last = {record.task: record for record in await store.list_records(run_id) if record.is_final}
+        for path, record in last.items():
+            first.setdefault(path, record)
+            made = (record.status.value, *[await hashes.of(id) for id in record.output_artifacts])
+            ways.setdefault(path, set()).add(made)
+    varying = {path: len(found) for path, found in ways.items() if len(found) > 1}
+    return Variation(
+        parent=parent.id,
+        replays=tuple(verdict.run.id for verdict in verdicts),
+        is_deterministic=not varying,
+        tasks=tuple(
+            VaryingTask(task=path, ways=count, follows_from=_needed(first[path], varying))
+            for path, count in varying.items()
+        ),
+    )
+
+
+def _needed(record: ExecutionRecord, varying: dict[str, int]) -> tuple[str, ...]:
+    needed = {id.split("~")[1].replace("+", "/") for id in record.input_artifacts}
+    items = {path for path in varying if path != record.task and node_of(path) == record.task}
+    return tuple(path for path in varying if path in needed | items)

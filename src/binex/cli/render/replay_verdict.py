@@ -1,0 +1,73 @@
+"""How a replay compares with its run."""
+
+from binex.analysis.replayed import Difference, DifferenceKind, ReplayVerdict
+from binex.cli.render.look import Look
+from binex.cli.render.text import escape
+from binex.cli.render.units import count
+from binex.models.run import RunStatus
+
+_FOLLOWING_SHOWN = 8
+_WHAT = {
+    DifferenceKind.STATUS: "ended otherwise",
+    DifferenceKind.ERROR: "failed in another way",
+    DifferenceKind.OUTPUT: "made something else",
+    DifferenceKind.MISSING: "never ended in the replay",
+    DifferenceKind.ADDED: "never ended in the run",
+}
+
+
+def replay_verdict(verdict: ReplayVerdict, look: Look) -> str:
+    """The verdict first, then the first difference and what led to it, then what else is different."""
+    compared = f"{count(verdict.tasks, 'task')}, {count(verdict.artifacts, 'artifact')}"
+    parent, replay = escape(verdict.parent), escape(verdict.run.id)
+    if verdict.is_equal:
+        lines = [f"{look.mark('completed')} equal: {compared} of run {parent} came out the same in replay {replay}"]
+    else:
+        different = count(len(verdict.differences), "difference")
+        lines = [f"{look.mark('failed')} {different} in {compared} of run {parent}; the replay is {replay}"]
+    if verdict.taken_over:
+        lines.append(
+            f"  {count(verdict.taken_over, 'task')} not executed: never carried to an end, or made by hand, in the run"
+        )
+    if verdict.first is not None:
+        lines += _in_full(verdict.first, look)
+        lines += _others(verdict, look)
+    return "\n".join(lines)
+
+
+def fault_verdict(verdict: ReplayVerdict, look: Look) -> str:
+    """Whether the run held under its faults, and what came out otherwise because of them."""
+    origin = verdict.run.origin
+    changes = origin.changes if origin is not None else ()
+    faults = ", ".join(f"{escape(change.node)} met {escape(str(change.value))}" for change in changes)
+    held = verdict.run.status is RunStatus.COMPLETED
+    mark, word = ("completed", "held") if held else ("failed", "did not hold")
+    lines = [f"{look.mark(mark)} run {escape(verdict.parent)} {word}: {faults}"]
+    if verdict.is_equal:
+        lines.append(f"  all that was made is the same: {count(verdict.artifacts, 'artifact')}")
+    elif verdict.first is not None:
+        lines += _in_full(verdict.first, look)
+        lines += _others(verdict, look)
+    return "\n".join(lines)
+
+
+def _in_full(found: Difference, look: Look) -> list[str]:
+    what = f".{found.output}" if found.output not in ("", "output") else ""
+    lines = ["", f"first difference: {look.paint(escape(found.task + what), 'strong')} {_WHAT[found.kind]}"]
+    lines.append(f"  {look.paint('recorded', 'faint')}  {escape(found.before)}")
+    lines.append(f"  {look.paint('replayed', 'faint')}  {escape(found.after)}")
+    lines += [f"  {look.paint('led to it', 'faint')} {escape(cause)}" for cause in found.led_to_it]
+    return lines
+
+
+def _others(verdict: ReplayVerdict, look: Look) -> list[str]:
+    others = [found for found in verdict.differences if found is not verdict.first]
+    lines = [""] if others else []
+    for found in others[:_FOLLOWING_SHOWN]:
+        why = f", which follows from {escape(', '.join(found.follows_from[:3]))}" if found.follows_from else ""
+        lines.append(f"  {escape(found.task)} {_WHAT[found.kind]}{why}")
+    if len(others) > _FOLLOWING_SHOWN:
+        lines.append(
+            look.paint(f"  {look.glyph('…', '~')} and {len(others) - _FOLLOWING_SHOWN:,} more: --json", "faint")
+        )
+    return lines

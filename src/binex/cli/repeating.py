@@ -1,0 +1,149 @@
+"""``binex replay --only NODE --times N`` in front of somebody: what is executed, what is said, how it exits."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Final
+
+from binex.analysis.repeat import RepeatReport, StopReason
+from binex.cli.changing import ForkOptions
+from binex.cli.executing import Execution
+from binex.cli.options import ExecutionOptions
+from binex.cli.render.look import words_of
+from binex.cli.render.question import waiting_line
+from binex.cli.render.repeat import how_it_went, repeat_report
+from binex.cli.render.results import spending
+from binex.cli.render.text import escape
+from binex.cli.render.units import count, duration
+from binex.cli.streams import write_note
+from binex.errors import InputError
+from binex.models.event import Event, Notice, QuestionAsked, RunEnded
+from binex.models.money import dollars
+from binex.models.run import RunStatus, RunSummary
+from binex.runtime.repeating import PARALLEL, Repeater, RepeatRequest
+from binex.runtime.session import Session
+
+_NOT_AS_WANTED: Final = 1
+_STATUS: Final = {StopReason.INTERRUPTED: RunStatus.INTERRUPTED, StopReason.WAITING: RunStatus.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatOptions:
+    """How often a node is executed, as it was typed."""
+
+    times: int
+    parallel: int = PARALLEL
+    expect: str | None = None
+    max_cost: float | None = None
+
+
+def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: ExecutionOptions) -> int:
+    """Execute one node of *run* several times, compare what it made, and return the exit code.
+
+    It is 0 where as many samples were made as were asked for, at least one of them completed and, with an
+    expectation, every single one is as expected; 1 where not, 75 where somebody has to answer first, 128 and the
+    number of the signal where one ended it.
+
+    Raises:
+        InputError: something that is named does not exist, or the expectation cannot be read.
+    """
+    if options.is_streamed:
+        raise InputError("--stream shows what one run says, and --times makes several", fix="leave one of them out")
+    repeater: Repeater | None = None
+    report: RepeatReport | None = None
+    progress = _Progress(repeats.times, options)
+
+    async def work(session: Session) -> RunSummary:
+        nonlocal repeater, report
+        fork = await changes.request(session, run)
+        request = RepeatRequest(fork, repeats.times, repeats.parallel, repeats.max_cost, repeats.expect)
+        repeater = await Repeater.prepare(session, run, request)
+        progress.begin(repeater)
+        report = await repeater.report(await repeater.run())
+        return _as_one(repeater.summaries, report.repetition.stopped_by)
+
+    def interrupt(_: Session) -> None:
+        if repeater is not None:
+            repeater.interrupt()
+
+    execution = replace(
+        Execution.of(options, end=lambda _, look, __: "" if report is None else how_it_went(report, look)),
+        show=lambda _, look: "" if report is None else repeat_report(report, look),
+        document=lambda summary: summary if report is None else report,
+        judge=lambda _: None if report is None else _exit_code(report),
+        interrupt=interrupt,
+        progress=lambda: nullcontext(progress),
+    )
+    return execution.execute(work)
+
+
+def _as_one(summaries: list[RunSummary], stopped_by: StopReason | None) -> RunSummary:
+    """A summary that stands for all: that of the last repetition, with the status that all of it ended with."""
+    last = summaries[-1]
+    status = _STATUS.get(stopped_by, last.status) if stopped_by is not None else last.status
+    return last.model_copy(update={"run": last.run.model_copy(update={"status": status})})
+
+
+def _exit_code(report: RepeatReport) -> int | None:
+    """The exit code, where it is not that of the last repetition's status."""
+    if report.repetition.stopped_by is StopReason.WAITING:
+        return None
+    is_expected = report.pass_rate is None or report.pass_rate.passed == report.pass_rate.total
+    return 0 if report.is_done and report.completed and is_expected else _NOT_AS_WANTED
+
+
+class _Progress:
+    """A listener that writes one line for each repetition, and what a person should know once."""
+
+    def __init__(self, times: int, options: ExecutionOptions) -> None:
+        self._times = times
+        self._is_quiet = options.is_quiet
+        self._directory = options.directory
+        self._began = time.monotonic()
+        self._task = ""
+        self._made = 0
+        self._said: set[str] = set()
+
+    def begin(self, repeater: Repeater) -> None:
+        """Say what is going to be done, and what that will probably cost."""
+        self._task = repeater.task
+        if self._is_quiet:
+            return
+        cost, each = "", repeater.probable_cost_usd
+        if each is None:
+            cost = ", at a cost that is unknown"
+        elif each:
+            cost = f", probably for {dollars(each * self._times)}"
+        what = f"{count(self._times, 'repetition')} of {escape(repeater.task)}"
+        write_note(f"run {escape(repeater.parent)}: {what}{cost}")
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunEnded() if not self._is_quiet:
+                self._line(event.summary)
+            case QuestionAsked():
+                write_note(waiting_line(event.question, self._directory))
+            case Notice() if event.message not in self._said:
+                self._said.add(event.message)
+                write_note(f"note: {escape(event.message)}")
+            case _:
+                pass
+
+    def say(self, message: str) -> None:
+        """Tell something that is no event."""
+        write_note(message)
+
+    def pause(self) -> AbstractContextManager[None]:
+        """Lines are no picture: they may stand beside what somebody is asked."""
+        return nullcontext()
+
+    def _line(self, summary: RunSummary) -> None:
+        run, status, number = summary.run, words_of(summary.status), ""
+        if summary.status in (RunStatus.COMPLETED, RunStatus.FAILED):
+            # A run fails also where a task has failed that was taken over.
+            status = "failed" if any(failure.task == self._task for failure in summary.failures) else "completed"
+            self._made += 1
+            number = f"{self._made:,} of {self._times:,}  "
+        spent = f", {spending(run.spend)}" if run.spend.model_calls else ""
+        elapsed = time.monotonic() - self._began
+        write_note(f"{elapsed:8.2f} s  {number}run {run.id} {status} in {duration(run.duration_ms)}{spent}")

@@ -1,0 +1,158 @@
+"""A run once more, with nothing but its own record: the tape answers the calls of every task."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from binex.graph.scheduler import Work
+from binex.models.call import Body, Call
+from binex.models.run import Run, RunStatus
+from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
+from binex.runtime.dispatcher import EndAs
+from binex.runtime.inheritance import inherited, origin_of, read_artifacts
+from binex.runtime.keys import TaskKey
+from binex.stores.run_store import RunStore
+from binex.tape.faults import Fault
+from binex.tape.faulty_player import FaultyTask
+from binex.tape.player import Player
+from binex.tape.taping import Answers
+
+_COMPLETE = (RunStatus.COMPLETED, RunStatus.FAILED)
+
+
+class TapedRun:
+    """Answers for the tasks of one run what those of *parent* were answered.
+
+    Not executed are tasks that were not carried to their end then (the record says how they ended), and those whose
+    outcome somebody made by hand. Calls of the tasks that *faults* are for meet these first.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        parent: Run,
+        records: Sequence[ExecutionRecord],
+        run_id: str,
+        *,
+        is_timed: bool = False,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        self._faults = faults
+        self._faulty: dict[str, FaultyTask] = {}
+        self._store = store
+        self._parent = parent
+        self._run_id = run_id
+        self._is_timed = is_timed
+        self._chains = chains_of(records)
+        self._tapes: dict[str, dict[str, list[Call]]] = {}
+        self._bodies: dict[str, dict[str, bytes]] = {}
+        self._playing: dict[str, list[tuple[ExecutionRecord, list[Call]]]] = {}
+
+    async def find(self, work: Work, key: TaskKey) -> Outcome | None:  # noqa: ARG002 - a replay compares nothing
+        """The outcome of a task that is not executed again; for every other one, its tape is made ready."""
+        chain = self._chains.get(work.path)
+        if chain is None:
+            if self._parent.status in _COMPLETE:
+                return None  # nothing of it is on the tape, and its calls will say so
+            return self._left_out(work)
+        last = chain[-1]
+        is_by_hand = last.is_edited or last.skip_reason is SkipReason.BY_HAND
+        if last.status is TaskStatus.CANCELLED or is_by_hand:
+            return Outcome(
+                record=inherited(last, self._run_id), artifacts=await read_artifacts(self._store, last, work.path)
+            )
+        await self._load(work.path, chain)
+        return None
+
+    def unmet(self) -> dict[str, int]:
+        """How many faults were still to come when a task had ended, by its path."""
+        return {path: faulty.to_come for path, faulty in self._faulty.items() if faulty.to_come}
+
+    def answers_for(self, task: TaskNode, end_as: EndAs) -> Answers:
+        """Who answers the calls of an attempt: those of the attempt that was made in its place."""
+        if any(fault.is_for(task.path) for fault in self._faults):
+            return self._faulty_task(task).player(task.attempt)
+        attempts = self._playing.get(task.path, [])
+        record, calls = attempts[task.attempt - 1] if task.attempt <= len(attempts) else (None, [])
+        was_late = record is not None and record.status is TaskStatus.TIMED_OUT
+        bodies = self._bodies.get(task.path, {})
+        if task.attempt >= len(attempts):  # the last one: nothing else needs them
+            self._playing.pop(task.path, None)
+            self._bodies.pop(task.path, None)
+        return Player(
+            calls,
+            lambda body: bodies[body.last],
+            is_timed=self._is_timed,
+            end_attempt=partial(end_as, TaskStatus.TIMED_OUT) if was_late else None,
+        )
+
+    def _faulty_task(self, task: TaskNode) -> FaultyTask:
+        if task.path not in self._faulty:
+            bodies = self._bodies.pop(task.path, {})
+            self._faulty[task.path] = FaultyTask(
+                [fault for fault in self._faults if fault.is_for(task.path)],
+                [calls for _, calls in self._playing.pop(task.path, [])],
+                lambda body: bodies[body.last],
+                has_schema=task.output_schema is not None or len(task.outputs) > 1,
+            )
+        return self._faulty[task.path]
+
+    async def _load(self, path: str, chain: Sequence[ExecutionRecord]) -> None:
+        """Have all that was said in the attempts at a task at hand: a player cannot wait."""
+        run_id, task = origin_of(chain[-1])
+        if run_id != chain[-1].run_id:
+            records = [record for record in await self._store.list_records(run_id) if record.task == task]
+            chain = chains_of(records).get(task, chain)
+        calls = await self._calls_of(run_id, task)
+        self._playing[path] = [(record, [call for call in calls if call.attempt == record.attempt]) for record in chain]
+        bodies = self._bodies[path] = {}
+        for _, of_attempt in self._playing[path]:
+            for call in of_attempt:
+                for body in (call.request, call.response):
+                    if body is not None and body.last and body.last not in bodies:
+                        bodies[body.last] = await self._read(body)
+
+    async def _read(self, body: Body) -> bytes:
+        return await self._store.read_body(body)
+
+    async def _calls_of(self, run_id: str, task: str) -> Sequence[Call]:
+        if run_id not in self._tapes:
+            by_task = self._tapes[run_id] = {}
+            for call in await self._store.list_calls(run_id):
+                by_task.setdefault(call.task, []).append(call)
+        return self._tapes[run_id].get(task, [])
+
+    def _left_out(self, work: Work) -> Outcome:
+        assert work.task is not None
+        message = f"run {self._parent.id} ended before this task did"
+        return Outcome(
+            record=ExecutionRecord(
+                run_id=self._run_id,
+                task=work.path,
+                node_id=work.task.node_id,
+                agent=work.task.agent,
+                attempt=0,
+                status=TaskStatus.CANCELLED,
+                ended_at=now(),
+                error=ErrorInfo(kind=ErrorKind.CANCELLED, type="NotRecorded", message=message),
+                reused_from=self._parent.id,
+            )
+        )
+
+
+def chains_of(records: Sequence[ExecutionRecord]) -> Mapping[str, list[ExecutionRecord]]:
+    """For every task that ended, the attempts that led to its end, one after the other.
+
+    What a stop of the run has cut off, and what a resumed run did not build on, is left out.
+    """
+    by_task: dict[str, list[ExecutionRecord]] = {}
+    for record in sorted(records, key=lambda record: record.attempt):
+        by_task.setdefault(record.task, []).append(record)
+    chains: dict[str, list[ExecutionRecord]] = {}
+    for path, attempts in by_task.items():
+        if not attempts[-1].is_final:
+            continue
+        chain = [attempts.pop()]
+        while attempts and attempts[-1].retry_in_ms is not None:
+            chain.insert(0, attempts.pop())
+        chains[path] = chain
+    return chains
