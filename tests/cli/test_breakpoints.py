@@ -193,6 +193,18 @@ def test_another_terminal_may_be_first(flow: Shell) -> None:
     assert "made of theirs\n" in terminal.seen
 
 
+def test_a_fork_from_here_is_shown_like_the_run_before(flow: Shell) -> None:
+    with on_a_terminal(flow, "run", "back.yaml", "--break", "b") as terminal:
+        terminal.wait_for("stopped> ")
+        terminal.type("f\n")
+        terminal.wait_for("stopped> ", 2)
+        terminal.type("c\n")
+        assert terminal.end() == 0
+    assert "1 task already settled" in terminal.seen
+    assert "made of words\n" in terminal.seen
+    assert re.search(r"run \w+ completed in .*: 3 completed", terminal.seen)
+
+
 # --- through a pipe -------------------------------------------------------------------------------------------
 
 
@@ -240,6 +252,20 @@ def test_resume_stops_as_well(flow: Shell) -> None:
     piped(flow, "run", "back.yaml", "--break", "b", says="q\n")
     said = piped(flow, "resume", "--break", "c:after if ${c.output} == 'made of words'", says='e "mine"\n')
     assert (said.code, said.out) == (0, "mine\n")
+
+
+def test_a_replay_from_the_tape_can_be_stepped_through(flow: Shell) -> None:
+    assert flow("run", "back.yaml", "-q").code == 0
+    said = piped(flow, "replay", "latest", "--step", says="s\ns\ns\n")
+    assert said.code == 0, said.err
+    assert said.err.count("stopped before") == 3
+    assert "equal" in said.out
+
+
+def test_a_fork_stops_as_well(flow: Shell) -> None:
+    assert flow("run", "back.yaml", "-q").code == 0
+    said = piped(flow, "replay", "latest", "--from", "b", "--break", "b", says='e {"value": "other"}\n')
+    assert (said.code, said.out) == (0, "made of other\n")
 
 
 # --- nobody there ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from binex.models.change import Change, ChangeKind
 from binex.models.fork import Decision
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.models.task import SkipReason, TaskNode, TaskStatus
-from binex.runtime.forking import Edit, ForkRequest
+from binex.runtime.forks.forking import Edit, ForkRequest
 from tests.runtime.conftest import Bench
 from tests.scripted import ScriptedAdapter
 

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from binex.analysis.repeat import RepeatReport, StopReason
-from binex.errors import InputError
+from binex.errors import DamagedDataError, InputError
 from binex.models.change import Change, ChangeKind
 from binex.models.event import Event, RunStarted
+from binex.models.question import Answer as HumanAnswer
+from binex.models.question import Question
 from binex.models.run import RunMode, RunStatus, RunSummary
-from binex.models.task import ErrorKind, TaskNode, TaskStatus
-from binex.runtime.forking import Edit, ForkRequest
+from binex.models.task import ErrorKind, TaskNode, TaskStatus, now
+from binex.runtime.assembly import People
+from binex.runtime.forks.forking import Edit, ForkRequest
 from binex.runtime.repeating import Repeater, RepeatRequest
 from tests.model_server import Answer, ModelServer, Tokens, Wire
 from tests.runtime.conftest import Bench
@@ -237,6 +240,8 @@ async def test_what_cannot_be_is_refused_before_anything_runs(
     parent = await bench.run(CHAIN)
     with pytest.raises(InputError, match=said):
         await repeat(bench, parent, fork=ForkRequest(only=only), times=times, **more)
+    with pytest.raises(InputError, match="only one node"):
+        await repeat(bench, parent, fork=ForkRequest(only="think", from_=("plan",)))
     assert bench.agents.calls["think"] == 1
 
 
@@ -430,3 +435,71 @@ async def test_people_are_asked_one_after_the_other_and_nobody_is_asked_in_vain(
     report = await repeat(bench, parent, only="gate", times=3)
     assert report.repetition.stopped_by is StopReason.WAITING
     assert [run.status for run in report.unfinished] == [RunStatus.WAITING]
+
+
+async def test_people_are_asked_for_every_repetition_and_never_two_questions_at_a_time(open_bench: OpenBench) -> None:
+    asking, most, numbers = 0, 0, count()
+
+    async def answer(question: Question) -> HumanAnswer:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        await asyncio.sleep(0)
+        asking -= 1
+        return HumanAnswer(value="approved" if next(numbers) % 2 else "rejected", at=now())
+
+    bench = await open_bench(people=People(answer))
+    parent = await bench.run("nodes: {gate: {agent: 'human://approve', inputs: {x: 1}}}")
+    report = await repeat(bench, parent, only="gate", times=4, expect="${gate.output} == approved")
+    assert report.is_done
+    assert (most, next(numbers)) == (1, 5)
+    assert report.pass_rate is not None
+    assert report.pass_rate.passed == 2
+
+
+async def test_an_item_probably_costs_its_share_of_what_all_items_cost(open_bench: OpenBench) -> None:
+    text = """
+        nodes:
+          list: {agent: "script://list", inputs: {x: 1}}
+          ask:
+            agent: llm://mock/teller
+            foreach: list
+            inputs: {x: "${item}"}
+            config: {answers: [{text: done, price: 0.25}]}
+    """
+    bench = await open_bench(agents=ScriptedAdapter(list=lambda _: [1, 2, 3]))
+    parent = await bench.run(text)
+    for only, cost in (("ask", 0.75), ("ask[1]", 0.25)):
+        request = RepeatRequest(ForkRequest(only=only), times=2, max_cost=2.0)
+        repeater = await Repeater.prepare(bench.session, parent.run_id, request)
+        assert repeater.probable_cost_usd == cost
+        assert (await repeater.report(await repeater.run())).total.cost_usd == 2 * cost
+
+
+async def test_no_run_is_made_in_vain_where_it_is_known_for_how_many_the_budget_suffices(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    parent = await bench.run(PRICED)
+    report = await repeat(bench, parent, only="ask", times=20, parallel=8, max_cost=1.0)
+    assert len(report.samples) == 4
+    assert not report.unfinished
+    assert report.repetition.stopped_by is StopReason.BUDGET
+
+
+async def test_a_given_artifact_that_is_missing_is_named_once_and_nothing_runs(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(plan=lambda _: "long " * 100_000))
+    parent = await bench.run(CHAIN)
+    for file in (bench.folder / ".binex" / "artifacts" / parent.run_id).glob("*plan*"):
+        file.unlink()
+    with pytest.raises(DamagedDataError, match=f"{parent.run_id}~plan~output"):
+        await repeat(bench, parent, times=6, parallel=3)
+    assert bench.agents.calls["think"] == 1
+
+
+async def test_a_recorded_output_that_is_missing_is_only_not_compared(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(think=lambda _: "long " * 100_000))
+    parent = await bench.run(CHAIN)
+    for file in (bench.folder / ".binex" / "artifacts" / parent.run_id).glob("*think*"):
+        file.unlink()
+    report = await repeat(bench, parent, times=5)
+    assert report.is_done
+    assert (report.recorded, report.standing) == (None, None)

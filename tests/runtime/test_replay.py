@@ -12,7 +12,7 @@ from binex.errors import RunError
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.models.task import TaskStatus
 from binex.runtime.assembly import People
-from binex.runtime.forking import Edit, ForkRequest
+from binex.runtime.forks.forking import Edit, ForkRequest
 from binex.runtime.session import Session, open_session
 from binex.tape.redaction import REDACTED
 from tests.model_server import ModelServer
@@ -199,7 +199,7 @@ async def test_retries_are_replayed_without_their_pauses(tmp_path: Path) -> None
         verdict = await replay(session, run)
         assert verdict.is_equal, verdict.first
         assert verdict.run.duration_ms < 400
-        records = [record for record in await session.store.list_records(verdict.run.id)]
+        records = await session.store.list_records(verdict.run.id)
         assert [record.attempt for record in records] == [1, 2, 3]
 
 

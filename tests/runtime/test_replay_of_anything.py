@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from binex.analysis.replayed import compare_replay
 from binex.loader import parse_workflow
 from binex.models.run import RunStatus
-from binex.runtime.forking import ForkRequest
+from binex.runtime.forks.forking import ForkRequest
 from binex.runtime.session import Session, open_session
 
 EXAMPLES = 500
@@ -58,10 +58,11 @@ def agents(draw: st.DrawFn) -> dict[str, Any]:
     local = draw(st.sampled_from(["echo", "steps.fail", "steps.chance", "steps.wait", "steps.numbers", "steps.picky"]))
     if draw(st.booleans()):
         return {"agent": f"local://{local}"}
-    node: dict[str, Any] = {"agent": "llm://mock/a", "config": {"answers": draw(st.lists(answers, min_size=1, max_size=3))}}
+    script = draw(st.lists(answers, min_size=1, max_size=3))
+    node: dict[str, Any] = {"agent": "llm://mock/a", "config": {"answers": script}}
     if draw(st.booleans()):
         node["fallbacks"] = ["llm://mock/b"]
-    if any(answer.get("error") == "hang" for answer in node["config"]["answers"]):
+    if any(answer.get("error") == "hang" for answer in script):
         node["deadline_ms"] = 60
     return node
 

@@ -16,8 +16,8 @@ from binex.models.run import RunStatus, RunSummary
 from binex.models.task import SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
-from binex.runtime.forking import ForkRequest
-from binex.runtime.stops import Stops
+from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.stops.stops import Stops
 from tests.runtime.conftest import Bench
 from tests.scripted import ScriptedAdapter, fail_first, forever
 
@@ -266,13 +266,13 @@ async def test_retry_executes_the_task_again_as_another_attempt(open_bench: Open
     def once_more(task: TaskNode) -> JsonValue:
         nonlocal count
         count += 1
-        task.inputs["x"] = "spoiled"  # an agent may do that
-        return [count, task.attempt, sorted(map(str, task.inputs.values()))]
+        given, task.inputs["x"] = task.inputs["x"], "spoiled"  # an agent may do that
+        return [count, task.attempt, given]
 
     ada = Somebody("retry", "continue")
     bench = await open_bench(agents=ScriptedAdapter(more=once_more), people=People(ada))
     summary = await run(bench, "nodes: {a: {agent: script://more, inputs: {x: 1}}}", at("a:after"))
-    assert summary.outputs == {"a": {"output": [2, 2, ["spoiled"]]}}
+    assert summary.outputs == {"a": {"output": [2, 2, 1]}}
     assert bench.agents.tasks[1].idempotency_key == bench.agents.tasks[0].idempotency_key
     first, second = await bench.session.store.list_records(summary.run_id)
     assert (first.attempt, first.is_final, first.status) == (1, False, TaskStatus.CANCELLED)
@@ -578,3 +578,27 @@ async def test_a_fork_stops_as_well(open_bench: OpenBench) -> None:
     fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("c",)), stops=at("b", "c"))
     assert ada.stopped == ["before c"]
     assert fork.outputs == {"c": {"output": {"z": "mine"}}}
+
+
+async def test_nothing_that_is_kept_at_a_stop_holds_a_secret(
+    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame-12345")
+    bench = await open_bench()
+    summary = await run(bench, 'nodes: {a: {agent: script://give, inputs: {key: "k ${env.TOKEN}"}}}', at("a:after"))
+    await answer(bench, summary, "continue")
+    resumed = await bench.session.resume(summary.run_id)
+    assert resumed.status is RunStatus.COMPLETED
+    assert bench.agents.calls == {"a": 1}
+    kept = b"".join(file.read_bytes() for file in (tmp_path / ".binex").rglob("*") if file.is_file())
+    assert b"stopped after a" in kept
+    assert b"open-sesame" not in kept
+
+
+async def test_two_breakpoints_at_one_task_stop_before_and_after_it(open_bench: OpenBench) -> None:
+    ada = Somebody({"edit": {"y": 3}}, "continue")
+    bench = await open_bench(people=People(ada))
+    summary = await run(bench, CHAIN, at("b", "b:after"))
+    assert ada.stopped == ["before b", "after b"]
+    assert ada.asked[1].shown == {"outputs": {"output": {"y": 3}}}
+    assert summary.outputs == {"c": {"output": {"z": {"y": 3}}}}

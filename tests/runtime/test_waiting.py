@@ -193,7 +193,7 @@ async def test_a_failed_question_is_asked_again_where_failures_are_tried_again(o
 
 async def test_a_run_that_winds_down_lets_what_runs_finish_and_starts_nothing(open_bench: OpenBench) -> None:
     bench = await open_bench()
-    orchestrators = bench.session._running
+    orchestrators = bench.session._executor._running
 
     async def over(task: TaskNode) -> Any:
         next(iter(orchestrators)).wind_down(RunStatus.OVER_BUDGET)
@@ -217,7 +217,7 @@ async def test_a_run_that_winds_down_lets_what_runs_finish_and_starts_nothing(op
 @pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.INTERRUPTED])
 async def test_a_run_that_winds_down_can_still_be_stopped(open_bench: OpenBench, status: RunStatus) -> None:
     bench = await open_bench()
-    orchestrators = bench.session._running
+    orchestrators = bench.session._executor._running
 
     async def over(task: TaskNode) -> Any:
         orchestrator = next(iter(orchestrators))

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from binex.models.run import RunSummary
     from binex.runtime.session import Session
-    from binex.runtime.stops import Stops
+    from binex.runtime.stops.stops import Stops
 
 
 def stop_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -35,14 +35,14 @@ def stop_options(command: Callable[..., int]) -> Callable[..., int]:
 
 def _stops_of(breaks: tuple[str, ...], is_stepping: bool) -> "Stops":
     from binex.models.breakpoint import read_breakpoint
-    from binex.runtime.stops import Stops
+    from binex.runtime.stops.stops import Stops
 
     return Stops([read_breakpoint(text) for text in breaks], is_stepping=is_stepping)
 
 
 async def go_on_anew(session: "Session", stops: "Stops", doing: "Awaitable[RunSummary]") -> "RunSummary":
     """Do what executes a run; as often as somebody says ``replay`` at a stop, fork the run from there."""
-    from binex.runtime.forking import ForkRequest
+    from binex.runtime.forks.forking import ForkRequest
 
     summary = await doing
     while stops.replay_from is not None:

@@ -32,7 +32,7 @@ from binex.models.run import Durability, RunStatus, RunSummary
 from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
 from binex.runtime.session import Session, open_session
-from binex.runtime.stops import Stops
+from binex.runtime.stops.stops import Stops
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXIT_CODES: Final = {
@@ -182,9 +182,9 @@ class Execution:
             write_result(json_of(self.document(summary)), stream)
         elif text := self.show(summary, Look.of(stream)):
             write_result(text, stream)
-        if not self.is_quiet or summary.status is not RunStatus.COMPLETED:
-            if text := self.end(summary, Look.of(sys.stderr), self.directory):
-                write_note(text)
+        is_told = not self.is_quiet or summary.status is not RunStatus.COMPLETED
+        if is_told and (text := self.end(summary, Look.of(sys.stderr), self.directory)):
+            write_note(text)
 
 
 class _Stop:

@@ -24,7 +24,11 @@ from binex.runtime.repeating import PARALLEL, Repeater, RepeatRequest
 from binex.runtime.session import Session
 
 _NOT_AS_WANTED: Final = 1
-_STATUS: Final = {StopReason.INTERRUPTED: RunStatus.INTERRUPTED, StopReason.WAITING: RunStatus.WAITING}
+_STATUS: Final = {
+    StopReason.BUDGET: RunStatus.OVER_BUDGET,
+    StopReason.INTERRUPTED: RunStatus.INTERRUPTED,
+    StopReason.WAITING: RunStatus.WAITING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: Exec
 def _as_one(summaries: list[RunSummary], stopped_by: StopReason | None) -> RunSummary:
     """A summary that stands for all: that of the last repetition, with the status that all of it ended with."""
     last = summaries[-1]
-    status = _STATUS.get(stopped_by, last.status) if stopped_by is not None else last.status
+    status = RunStatus.COMPLETED if stopped_by is None else _STATUS[stopped_by]
     return last.model_copy(update={"run": last.run.model_copy(update={"status": status})})
 
 

@@ -9,7 +9,7 @@ from binex.cli.breaking import stop_options
 from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
 
 if TYPE_CHECKING:
-    from binex.runtime.stops import Stops
+    from binex.runtime.stops.stops import Stops
 
 
 @click.command("replay")
@@ -76,6 +76,9 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
     from binex.errors import InputError
     from binex.tape.faults import read_fault
 
+    if stops.is_any and (is_plan or times is not None):
+        option = "--plan" if is_plan else "--check"
+        raise InputError(f"{option} does not stop at breakpoints", fix="leave out --break and --step, or that option")
     changes = ForkOptions(from_, only, agents, prompts, settings, inputs, edits, variables, workflow)
     replaying = Replaying(run, options, stops)
     if not changes.is_fork:

@@ -22,7 +22,7 @@ from binex.cli.streams import write_result
 from binex.models.fork import ForkPlan
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.runtime.session import Session, open_session
-from binex.runtime.stops import Stops
+from binex.runtime.stops.stops import Stops
 from binex.tape.faults import Fault
 
 _DIFFERENT = 1

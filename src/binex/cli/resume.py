@@ -8,7 +8,7 @@ from binex.cli.breaking import stop_options
 from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
 
 if TYPE_CHECKING:
-    from binex.runtime.stops import Stops
+    from binex.runtime.stops.stops import Stops
 
 
 @click.command("resume")

@@ -19,13 +19,13 @@ from binex.runtime.account import Measures
 from binex.runtime.budget import Past, RunLedger
 from binex.runtime.course import Course
 from binex.runtime.desk import Asker, Patience, RunDesk
-from binex.runtime.held import EarlierStops
-from binex.runtime.holding import Holds
 from binex.runtime.journal import Journal, RunLog
 from binex.runtime.keys import Keys
 from binex.runtime.orchestrator import Orchestrator, RunPlan
 from binex.runtime.recall import Recall
-from binex.runtime.stops import Places, Stops
+from binex.runtime.stops.held import EarlierStops
+from binex.runtime.stops.holding import Holds
+from binex.runtime.stops.stops import Places, Stops
 from binex.runtime.surroundings import AnswersFor, RunSurroundings
 from binex.stores.execution_store import Lease
 from binex.stores.run_store import RunStore

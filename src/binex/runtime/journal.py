@@ -36,6 +36,7 @@ from binex.tape.redaction import Redactor
 Listener: TypeAlias = Callable[[Event], None]
 """Is told what happened, never asked; one that raises is not told again."""
 
+
 class TakenOver(NamedTuple):
     """Outcomes that a run has before it begins."""
 

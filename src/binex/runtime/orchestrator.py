@@ -15,10 +15,10 @@ from binex.models.workflow import WorkflowSpec
 from binex.runtime.course import Course
 from binex.runtime.desk import RunDesk
 from binex.runtime.dispatcher import Dispatcher, Executions, Surroundings
-from binex.runtime.holding import Holds, Loop
 from binex.runtime.journal import Journal, RunLog, TakenOver
 from binex.runtime.keys import Keys
 from binex.runtime.recall import Recall
+from binex.runtime.stops.holding import Holds, Loop
 from binex.stores.execution_store import Lease
 from binex.tape.redaction import Redactor
 
@@ -80,7 +80,7 @@ class Orchestrator:
         async with (
             self._journal.open_run(plan.run, plan.lease, plan.redactor, TakenOver(known, inherited)) as log,
             plan.desk.open(self._inbox.wake),
-            plan.holds.open(Loop(log, partial(self._hear, plan), self._inbox.wake, partial(self.stop, RunStatus.INTERRUPTED))),
+            plan.holds.open(Loop(log, partial(self._hear, plan), self._inbox.wake, self._quit)),
             self._dispatcher.open(log, plan.surround(log), plan.holds.take) as self._executions,
             self._cancelled_on_request(log.lease),
         ):
@@ -123,6 +123,9 @@ class Orchestrator:
             if self._holds is not None:
                 self._holds.leave(for_good=status is RunStatus.CANCELLED)
             self._inbox.wake()
+
+    def _quit(self) -> None:
+        self.stop(RunStatus.INTERRUPTED)
 
     def wind_down(self, status: RunStatus) -> None:
         """End the run as *status*: nothing starts any more, and what runs may finish."""

@@ -12,7 +12,7 @@ from binex.models.fork import ForkPlan
 from binex.models.names import item_of, node_of
 from binex.models.run import RunStatus, RunSummary
 from binex.runtime.account import with_maximum
-from binex.runtime.forking import ForkRequest
+from binex.runtime.forks.forking import ForkRequest
 from binex.runtime.session import Session
 
 PARALLEL: Final = 8
@@ -82,7 +82,7 @@ class Repeater:
             InputError: something that is named does not exist, or the expectation cannot be read.
         """
         task = request.fork.only
-        if task is None:
+        if task is None or request.fork.from_:
             raise InputError("only one node can be executed several times", fix="say which one, as in --only NODE")
         if request.times < 1 or request.parallel < 1:
             raise InputError("a node is executed at least once, and at least one at a time")
@@ -139,9 +139,9 @@ class Repeater:
 
     async def _interrupt_all(self) -> None:
         """Also those that are only being prepared, as soon as they have become runs."""
-        while self._running:
+        while any(not task.done() for task in self._running):
             self._session.interrupt()
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.wait(self._running, timeout=_LOOK_AGAIN_S)
 
     def _start(self) -> None:
         """Begin as many repetitions as may be executed at a time."""
@@ -193,13 +193,12 @@ class Repeater:
         self._stopped_by = self._stopped_by or reason
 
     async def _leave(self) -> None:
-        """End what is still being executed."""
-        left = [*self._running, *(() if self._interrupting is None else (self._interrupting,))]
-        self._running.clear()
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+        """End what is still being executed; where nothing went wrong, that is nothing."""
+        if self._interrupting is not None:
+            self._interrupting.cancel()
+        await self._interrupt_all()
+        for task in self._running:
+            task.exception()  # the first error is on its way already; nobody asks for those of the others
 
 
 def _probable_cost(plan: ForkPlan, task: str) -> float | None:

@@ -38,13 +38,12 @@ from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
 from binex.models.task import Outcome, now
 from binex.models.workflow import WorkflowSource, WorkflowSpec
 from binex.runtime.account import with_maximum
-from binex.runtime.again import Again
 from binex.runtime.answering import withdraw_questions
 from binex.runtime.assembly import People, RunParts, read_past
 from binex.runtime.cache import recall_of
 from binex.runtime.executor import Executor, Settings
-from binex.runtime.forking import ForkRequest
-from binex.runtime.held import read_held
+from binex.runtime.forks.again import Again
+from binex.runtime.forks.forking import ForkRequest
 from binex.runtime.journal import Journal, Listener, TakenOver
 from binex.runtime.offline import OfflineAnswers, OfflineRecall
 from binex.runtime.preparation import (
@@ -54,7 +53,8 @@ from binex.runtime.preparation import (
     versions_of,
 )
 from binex.runtime.replay import settled_outcomes
-from binex.runtime.stops import Stops
+from binex.runtime.stops.held import read_held
+from binex.runtime.stops.stops import Stops
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
 from binex.tape.faults import Fault

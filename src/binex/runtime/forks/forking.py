@@ -20,10 +20,10 @@ from binex.models.names import artifact_id, item_of, node_of
 from binex.models.run import Origin, Run, RunMode, Versions
 from binex.models.task import Artifact, ExecutionRecord, Lineage, Outcome, SkipReason, TaskStatus, now
 from binex.models.workflow import WorkflowSource
+from binex.runtime.forks.reach import Reach, Starts, compare_nodes, users_of
 from binex.runtime.inheritance import inherited, read_artifacts
 from binex.runtime.journal import TakenOver
 from binex.runtime.keys import TaskKey
-from binex.runtime.reach import Reach, Starts, compare_nodes, users_of
 from binex.runtime.recall import Recall
 from binex.stores.run_store import RunStore
 

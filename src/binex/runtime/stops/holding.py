@@ -18,12 +18,12 @@ from binex.models.names import node_of
 from binex.models.task import Outcome, SkipReason, TaskStatus
 from binex.runtime.attempt import Attempt
 from binex.runtime.desk import RunDesk
-from binex.runtime.edited import restored, with_inputs, with_outputs
-from binex.runtime.held import HELD, EarlierStops, held_value, retried
 from binex.runtime.journal import RunLog
 from binex.runtime.keys import TaskKey
-from binex.runtime.stop_desk import StopDesk, shown_after
-from binex.runtime.stops import Places, Stops
+from binex.runtime.stops.edited import restored, with_inputs, with_outputs
+from binex.runtime.stops.held import HELD, EarlierStops, held_value, retried
+from binex.runtime.stops.stop_desk import StopDesk, shown_after
+from binex.runtime.stops.stops import Places, Stops
 from binex.stores.call_store import CallStore
 from binex.tape.redaction import Redactor
 

@@ -36,8 +36,8 @@ from binex.runtime.cache import recall_of as cached
 from binex.runtime.course import RecordedCourse
 from binex.runtime.desk import Patience
 from binex.runtime.executor import Executor, Hermetic
-from binex.runtime.fork_plan import plan_of
-from binex.runtime.forking import (
+from binex.runtime.forks.fork_plan import plan_of
+from binex.runtime.forks.forking import (
     Fork,
     ForkRequest,
     ParentRecall,
@@ -47,11 +47,11 @@ from binex.runtime.forking import (
     starts_of,
     take_over,
 )
+from binex.runtime.forks.reach import Reach, find_reach, users_of
+from binex.runtime.forks.taped_run import TapedRun
 from binex.runtime.preparation import hash_source, prepare_agents, restore_source, versions_of
-from binex.runtime.reach import Reach, find_reach, users_of
 from binex.runtime.recall import Recall
-from binex.runtime.stops import Stops
-from binex.runtime.taped_run import TapedRun
+from binex.runtime.stops.stops import Stops
 from binex.tape.faults import Fault
 from binex.tape.redaction import REDACTED, Redactor
 

@@ -1,0 +1,1 @@
+"""Runs that stop for somebody: at breakpoints, and while somebody steps."""
