@@ -138,7 +138,7 @@ async def test_text_for_an_edit_is_read_as_what_it_takes_the_place_of(open_bench
     request = ForkRequest(edits=(Edit("plan", "output", '{"topic": "waves"}', is_text=True),))
     fork = await bench.session.fork(parent.run_id, request)
     assert fork.outputs["end"]["output"]["x"] == {"plan": {"topic": "waves"}}  # type: ignore[index, call-overload]
-    with pytest.raises(InputError, match="--edit plan.output: an object is to be replaced, and this is no JSON"):
+    with pytest.raises(InputError, match=r"--edit plan\.output: an object is to be replaced, and this is no JSON"):
         await bench.session.fork(parent.run_id, ForkRequest(edits=(Edit("plan", "output", "{no", is_text=True),)))
 
 
