@@ -11,7 +11,7 @@ import pytest
 from binex.analysis.likeness import Group, Standing
 from binex.analysis.repeat import RepeatReport, Repetition, Spread, Spreads
 from binex.analysis.samples import Sample
-from binex.cli.changing import ForkOptions
+from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
 from binex.cli.render.look import Look
 from binex.cli.render.repeat import repeat_report
@@ -51,7 +51,7 @@ def slow(said):
 """
 ITSELF = """
 import sys
-from binex.cli.changing import ForkOptions
+from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
 from binex.cli.repeating import RepeatOptions, repeat
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 from binex.models.call import CallKind
@@ -21,7 +22,7 @@ async def answer_of_tape(recorder: Recorder, kind: CallKind, target: str, reques
         CancelledError: the attempt was ended during this call, and so it is now.
     """
     try:
-        return recorder.answer(kind, target, request)
+        return recorder.answer(kind, target, request, media_type=JSON)
     except CutOffError:
         with recorder.begin(kind, target, request, media_type=JSON) as taping:
             if kind is CallKind.MODEL:
@@ -32,6 +33,8 @@ async def answer_of_tape(recorder: Recorder, kind: CallKind, target: str, reques
 
 async def lines_to_play(recorded: Recorded) -> AsyncIterator[bytes]:
     """The lines of a response, each as soon as all of it has come; what was given up then has no end."""
+    if not recorded.pauses:
+        recorded = replace(recorded, chunks=())  # all is there: nobody can tell in which pieces it came
     begun = b""
     async for piece in play_async(recorded):
         *whole, begun = (begun + piece).split(b"\n")

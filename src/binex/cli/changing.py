@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import JsonValue
 
+from binex.cli.fork_options import ForkOptions
 from binex.errors import InputError, suggest
 from binex.loader import Bound, parse_assignments
 from binex.models.change import Change, ChangeKind
@@ -21,48 +21,29 @@ _LIKE_A_FILE: Final = re.compile(r"\S*(?:/\S*|\.(?:md|txt|json|ya?ml|prompt))")
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 
 
-@dataclass(frozen=True, slots=True)
-class ForkOptions:
-    """The options of a fork, as they were typed."""
+async def read_request(options: ForkOptions, session: Session, run: str) -> ForkRequest:
+    """What is asked for, of the run with the id *run*.
 
-    from_: tuple[str, ...] = ()
-    only: str | None = None
-    agents: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    edits: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    workflow: Path | None = None
-
-    @property
-    def is_fork(self) -> bool:
-        """Whether anything is to be otherwise than in the parent."""
-        return self != ForkOptions()
-
-    async def request(self, session: Session, run: str) -> ForkRequest:
-        """What is asked for.
-
-        Raises:
-            InputError: an option cannot be read, or names what does not exist.
-        """
-        fields = [_agent(text) for text in self.agents]
-        edits: list[Edit] = []
-        if self.prompts or self.settings or self.inputs or self.edits:
-            bound = await session.workflow_of(run, self.workflow)
-            fields += [_prompt(text, bound) for text in self.prompts]
-            fields += [_setting(text, bound) for text in self.settings]
-            fields += [_input(text, bound) for text in self.inputs]
-            edits = [_edit(text, bound) for text in self.edits]
-        return ForkRequest(
-            from_=self.from_,
-            only=self.only,
-            fields=tuple(fields),
-            variables=parse_assignments(self.variables),
-            are_variables_text=True,
-            edits=tuple(edits),
-            workflow=self.workflow,
-        )
+    Raises:
+        InputError: an option cannot be read, or names what does not exist.
+    """
+    fields = [_agent(text) for text in options.agents]
+    edits: list[Edit] = []
+    if options.prompts or options.settings or options.inputs or options.edits:
+        bound = await session.workflow_of(run, options.workflow)
+        fields += [_prompt(text, bound) for text in options.prompts]
+        fields += [_setting(text, bound) for text in options.settings]
+        fields += [_input(text, bound) for text in options.inputs]
+        edits = [_edit(text, bound) for text in options.edits]
+    return ForkRequest(
+        from_=options.from_,
+        only=options.only,
+        fields=tuple(fields),
+        variables=parse_assignments(options.variables),
+        are_variables_text=True,
+        edits=tuple(edits),
+        workflow=options.workflow,
+    )
 
 
 def _agent(text: str) -> Change:

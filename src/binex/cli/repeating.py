@@ -5,9 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
+from binex.analysis.find import find_original
 from binex.analysis.repeat import RepeatReport, StopReason
-from binex.cli.changing import ForkOptions
+from binex.cli.changing import read_request
 from binex.cli.executing import Execution
+from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
 from binex.cli.render.look import words_of
 from binex.cli.render.question import waiting_line
@@ -59,9 +61,10 @@ def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: Exec
 
     async def work(session: Session) -> RunSummary:
         nonlocal repeater, report
-        fork = await changes.request(session, run)
+        parent = await find_original(session.store, run)
+        fork = await read_request(changes, session, parent.id)
         request = RepeatRequest(fork, repeats.times, repeats.parallel, repeats.max_cost, repeats.expect)
-        repeater = await Repeater.prepare(session, run, request)
+        repeater = await Repeater.prepare(session, parent.id, request)
         progress.begin(repeater)
         report = await repeater.report(await repeater.run())
         return _as_one(repeater.summaries, report.repetition.stopped_by)

@@ -1,41 +1,72 @@
 """``binex replay``: a run again, from its own record alone, or with something changed."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from binex.cli.breaking import stop_options
+from binex.cli.fork_options import ForkOptions, fork_options
 from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
 
 if TYPE_CHECKING:
     from binex.runtime.stops.stops import Stops
 
 
+@dataclass(frozen=True, slots=True)
+class _Modes:
+    """What is to be done besides, or instead of, executing the run once."""
+
+    plan: bool
+    check: int | None
+    faults: tuple[str, ...]
+    is_timed: bool
+    times: int | None
+    parallel: int | None
+    expect: str | None
+
+    def require_sense(self, *, is_fork: bool, has_budget: bool, has_stops: bool) -> None:
+        """Raise InputError where options were given that mean nothing together."""
+        from binex.errors import InputError
+
+        of_tape = _named({"--check": self.check, "--fault": self.faults, "--timing": self.is_timed})
+        of_fork = _named({"--plan": self.plan, "--times": self.times})
+        if is_fork and of_tape:
+            raise InputError(
+                f"{of_tape[0]} replays a run from its tape, and a fork asks anew", fix="leave one of them out"
+            )
+        if not is_fork and (of_fork or has_budget):
+            option = of_fork[0] if of_fork else "--budget"
+            fix = "say what is to be executed anew, as in --only NODE or --from NODE"
+            raise InputError(f"{option} is for a fork, and a replay from the tape costs nothing", fix=fix)
+        if self.times is None and (self.parallel is not None or self.expect is not None):
+            option = "--parallel" if self.expect is None else "--expect"
+            raise InputError(f"{option} is about several repetitions", fix="say how many, as in --times 20")
+        alone = _named({"--plan": self.plan, "--times": self.times, "--check": self.check})
+        others = [*alone, *_named({"--fault": self.faults, "--break or --step": has_stops})]
+        if alone and len(others) > 1:
+            raise InputError(f"{others[0]} and {others[1]} cannot be had together", fix="leave one of them out")
+
+
+def _named(options: dict[str, object]) -> list[str]:
+    """The options that were given."""
+    return [name for name, value in options.items() if value not in (None, False, ())]
+
+
 @click.command("replay")
 @run_argument
-@click.option("--from", "from_", multiple=True, metavar="NODE", help="Execute NODE again, and what depends on it.")
-@click.option("--only", metavar="NODE", help="Execute NODE again, and nothing else.")
-@click.option("--agent", "agents", multiple=True, metavar="NODE=URI", help="Give NODE another agent.")
-@click.option("--prompt", "prompts", multiple=True, metavar="NODE=FILE|TEXT", help="Give NODE another prompt.")
-@click.option("--set", "settings", multiple=True, metavar="NODE.FIELD=VALUE", help="Change a field of NODE.")
-@click.option("--input", "inputs", multiple=True, metavar="NODE.NAME=VALUE", help="Change an input of NODE.")
-@click.option("--edit", "edits", multiple=True, metavar="NODE.OUTPUT=FILE|VALUE", help="Replace what NODE made.")
-@click.option("-v", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Change an input of the workflow.")
-@click.option(
-    "--workflow",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Take this workflow; only what changed in it runs.",
-)
-@click.option("--plan", "is_plan", is_flag=True, help="Only say what would run and what it would probably cost.")
+@fork_options
+@click.option("--plan", is_flag=True, help="Only say what would run and what it would probably cost.")
+@click.option("--times", type=click.IntRange(2, 10_000), metavar="N", help="Execute the node of --only N times.")
+@click.option("--parallel", type=click.IntRange(1, 1000), metavar="N", help="So many of them side by side (8).")
+@click.option("--expect", metavar="CONDITION", help="What each of them must fulfil.")
 @click.option(
     "--timing",
     type=click.Choice(("full", "real")),
     default="full",
     help="Answer from the tape at full speed (the default), or as fast as it was then.",
 )
-@click.option("--check", "times", type=click.IntRange(2, 1000), metavar="N", help="Replay N times; name what varies.")
+@click.option("--check", type=click.IntRange(2, 1000), metavar="N", help="Replay N times; name what varies.")
 @click.option(
     "--fault",
     "faults",
@@ -46,24 +77,15 @@ if TYPE_CHECKING:
 @budget_option
 @stop_options
 @execution_options
-def command(  # noqa: PLR0913, PLR0917 - the options of the command
+def command(
     run: str,
-    from_: tuple[str, ...],
-    only: str | None,
-    agents: tuple[str, ...],
-    prompts: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    edits: tuple[str, ...],
-    variables: tuple[str, ...],
-    workflow: Path | None,
-    is_plan: bool,
-    timing: str,
-    times: int | None,
-    faults: tuple[str, ...],
+    changes: ForkOptions,
     max_cost: float | None,
     stops: "Stops",
     options: ExecutionOptions,
+    *,
+    timing: str,
+    **modes: Any,
 ) -> int:
     """Execute RUN again (default: latest), as a new run; RUN itself is never changed.
 
@@ -71,27 +93,19 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
     exit code is 0 only if all came out the same, to the byte. With a change only what it reaches is executed,
     live, and the rest is taken over.
     """
-    from binex.cli.changing import ForkOptions
+    wanted = _Modes(is_timed=timing == "real", **modes)
+    wanted.require_sense(is_fork=changes.is_fork, has_budget=max_cost is not None, has_stops=stops.is_any)
     from binex.cli.replaying import Replaying
-    from binex.errors import InputError
-    from binex.tape.faults import read_fault
 
-    if stops.is_any and (is_plan or times is not None):
-        option = "--plan" if is_plan else "--check"
-        raise InputError(f"{option} does not stop at breakpoints", fix="leave out --break and --step, or that option")
-    changes = ForkOptions(from_, only, agents, prompts, settings, inputs, edits, variables, workflow)
     replaying = Replaying(run, options, stops)
-    if not changes.is_fork:
-        if is_plan or max_cost is not None:
-            raise InputError("a replay from the tape costs nothing", fix="say what is to be changed, as in --from NODE")
-        if times is not None:
-            return replaying.check(times)
-        if faults:
-            return replaying.with_faults([read_fault(text) for text in faults], is_timed=timing == "real")
-        return replaying.replay(is_timed=timing == "real")
-    if times is not None or timing != "full" or faults:
-        option = "--check" if times is not None else "--fault" if faults else "--timing"
-        raise InputError(f"{option} replays a run from its tape, and a fork asks anew", fix="leave one of them out")
-    if is_plan:
+    if wanted.plan:
         return replaying.plan(changes)
-    return replaying.fork(changes, max_cost)
+    if wanted.times is not None:
+        return replaying.repeat(changes, wanted.times, wanted.parallel, wanted.expect, max_cost)
+    if changes.is_fork:
+        return replaying.fork(changes, max_cost)
+    if wanted.check is not None:
+        return replaying.check(wanted.check)
+    if wanted.faults:
+        return replaying.with_faults(wanted.faults, is_timed=wanted.is_timed)
+    return replaying.replay(is_timed=wanted.is_timed)

@@ -9,8 +9,9 @@ from binex.analysis.find import find_original
 from binex.analysis.replayed import ReplayVerdict, compare_replay
 from binex.analysis.varying import Variation, find_varying
 from binex.cli.breaking import go_on_anew
-from binex.cli.changing import ForkOptions
+from binex.cli.changing import read_request
 from binex.cli.executing import Execution
+from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
 from binex.cli.printing import print_json
 from binex.cli.render.fork_plan import fork_plan
@@ -18,12 +19,14 @@ from binex.cli.render.look import Look
 from binex.cli.render.replay_verdict import fault_verdict, replay_verdict
 from binex.cli.render.results import results
 from binex.cli.render.varying import varying
+from binex.cli.repeating import RepeatOptions, repeat
 from binex.cli.streams import write_result
 from binex.models.fork import ForkPlan
 from binex.models.run import RunMode, RunStatus, RunSummary
+from binex.runtime.repeating import PARALLEL
 from binex.runtime.session import Session, open_session
 from binex.runtime.stops.stops import Stops
-from binex.tape.faults import Fault
+from binex.tape.faults import read_fault
 
 _DIFFERENT = 1
 
@@ -62,8 +65,9 @@ class Replaying:
         )
         return execution.execute(work)
 
-    def with_faults(self, faults: Sequence[Fault], *, is_timed: bool) -> int:
+    def with_faults(self, said: Sequence[str], *, is_timed: bool) -> int:
         """Replay the run with faults, to see whether it holds; the exit code is that of the run."""
+        faults = [read_fault(text) for text in said]
         verdict: ReplayVerdict | None = None
 
         async def work(session: Session) -> RunSummary:
@@ -112,7 +116,7 @@ class Replaying:
             limits = Execution.of(options).limits
             async with open_session(options.directory, read_only=True, limits=limits) as session:
                 parent = await find_original(session.store, self.run)
-                return await session.plan_fork(parent.id, await changes.request(session, parent.id))
+                return await session.plan_fork(parent.id, await read_request(changes, session, parent.id))
 
         plan = asyncio.run(ask())
         if options.as_json:
@@ -121,12 +125,19 @@ class Replaying:
             write_result(fork_plan(plan, Look.of(sys.stdout)))
         return 0
 
+    def repeat(
+        self, changes: ForkOptions, times: int, parallel: int | None, expect: str | None, max_cost: float | None
+    ) -> int:
+        """Execute one node several times, and compare what it makes."""
+        repeats = RepeatOptions(times, parallel or PARALLEL, expect, max_cost)
+        return repeat(self.run, changes, repeats, self.options)
+
     def fork(self, changes: ForkOptions, max_cost: float | None) -> int:
         """Execute what is changed, and what that reaches."""
 
         async def work(session: Session) -> RunSummary:
             parent = await find_original(session.store, self.run)
-            request = await changes.request(session, parent.id)
+            request = await read_request(changes, session, parent.id)
             forking = session.fork(parent.id, request, max_cost=max_cost, stops=self.stops)
             return await go_on_anew(session, self.stops, forking)
 

@@ -19,6 +19,7 @@ NAME_PATTERN: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}"
 
 _NAME = re.compile(rf"{NAME_PATTERN}\Z")
 _SEGMENT = re.compile(rf"({NAME_PATTERN})(?:#([1-9]\d{{0,8}}))?(?:\[(0|[1-9]\d{{0,8}})\])?\Z")
+_ITEM = re.compile(r"\[(0|[1-9][0-9]{0,8})\]\Z")
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, in lower case
 DEVICES: Final = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10)}
 """What Windows takes for a device, whatever follows after a dot."""
@@ -63,12 +64,13 @@ def item_path(path: str, index: int) -> str:
 
 def node_of(path: str) -> str:
     """The path without its item: ``search`` for ``search[3]``, the path itself for a plain task."""
-    return path[: path.rindex("[")] if path.endswith("]") else path
+    return path[: path.rindex("[")] if path.endswith("]") and "[" in path else path
 
 
 def item_of(path: str) -> int | None:
-    """The index at the end of a path: 3 for ``search[3]``, None for a plain task."""
-    return int(path[path.rindex("[") + 1 : -1]) if path.endswith("]") else None
+    """The index at the end of a path: 3 for ``search[3]``, None for a plain task and for what is no path at all."""
+    found = _ITEM.search(path) if path.endswith("]") else None
+    return int(found[1]) if found else None
 
 
 def artifact_id(run_id: str, path: str, output: str) -> str:

@@ -224,7 +224,10 @@ class _Execution:
 
     def _note_end(self, attempt: Attempt, agent: asyncio.Task[None]) -> None:
         self._executions.agents.discard(agent)
-        error = None if agent.cancelled() else agent.exception()
+        if agent.cancelled():  # before its first step: what had begun would have ended the attempt itself
+            self._end(attempt, asyncio.CancelledError())
+            return
+        error = agent.exception()
         if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):  # those two end the loop
             self._end(attempt, AgentError(f"the agent raised {type(error).__name__}"))
 

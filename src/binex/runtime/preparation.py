@@ -51,15 +51,18 @@ async def versions_of(registry: Registry, uses: Sequence[NodeUse], source: Workf
     """What a run is made with: versions, the code of local functions and tools, the git commit."""
     handlers: dict[str, str] = {}
     adapters: dict[str, str] = {}
+    with_code: dict[str, KnowsItsCode] = {}
     for use in uses:
-        adapter = registry.adapter_for(use.agent)
-        if use.agent not in handlers and isinstance(adapter, KnowsItsCode):
-            fingerprint = adapter.fingerprint(use)
-            if fingerprint is not None:
-                handlers[use.agent] = fingerprint
         scheme = use.agent.partition("://")[0]
         if scheme not in adapters:
             adapters[scheme] = registry.version_of(use.agent)
+            adapter = registry.adapter_for(use.agent)
+            if isinstance(adapter, KnowsItsCode):
+                with_code[scheme] = adapter
+        if scheme in with_code and use.agent not in handlers:
+            fingerprint = with_code[scheme].fingerprint(use)
+            if fingerprint is not None:
+                handlers[use.agent] = fingerprint
     return Versions(
         binex=__version__,
         python=platform.python_version(),
@@ -118,7 +121,8 @@ async def _git_commit(folder: Path) -> str | None:
             "git", "-C", str(folder), "rev-parse", "HEAD",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        output, _ = await asyncio.wait_for(process.communicate(), timeout=2)
+        async with asyncio.timeout(2):  # wait_for of Python 3.11 may swallow a cancellation
+            output, _ = await process.communicate()
     except (OSError, TimeoutError):
         return None
     return output.decode().strip() or None if process.returncode == 0 else None

@@ -18,8 +18,9 @@ _BOUNDARY: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})\r\n")
 class Asked(str):
     """What a call asks, redacted: the hash that it is matched by, and what that is the hash of."""
 
-    __slots__ = ("media_type", "request", "task")
+    __slots__ = ("media_type", "request", "target", "task")
 
+    target: str
     request: bytes
     media_type: str
     task: str
@@ -29,7 +30,7 @@ class Asked(str):
     def of(cls, kind: CallKind, target: str, request: bytes, *, media_type: str, task: str) -> "Asked":
         """What is asked of *target*."""
         asked = cls(hash_asked(kind, target, request))
-        asked.request, asked.media_type, asked.task = request, media_type, task
+        asked.target, asked.request, asked.media_type, asked.task = target, request, media_type, task
         return asked
 
 

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from binex.models.call import BodyPart, Call, CallKind, Chunk, Usage, call_of
-from binex.tape.asked import hash_asked
 from binex.tape.bodies import Chains, Wholes
 from binex.tape.cutting import Cutter
 from binex.tape.recorder import Headers
@@ -153,12 +152,11 @@ class CallTaping:
 
     def build(self, cutter: Cutter, bodies: Chains | Wholes) -> tuple[Call, list[BodyPart]]:
         """The call as it is kept, and the parts of its bodies that were not handed over before."""
-        target = cutter.cut_target(self._target)
-        request = cutter.cut_body(self._request, self._request_type)
+        asked = self.recorder.ask(self._kind, self._target, self._request, self._request_type)
         response, sizes = b"".join(self._pieces), self._sizes
         if self._kind is not CallKind.VALUE:  # made by chance: what looks like a secret in it is none
             response, sizes = cutter.cut_stream(response, self._media_type, sizes)
-        asked, parts = bodies.make(request, self._request_type, is_shared=True)
+        request, parts = bodies.make(asked.request, self._request_type, is_shared=True)
         answered, more = bodies.make(response, self._media_type, is_shared=False)
         usage, cost_usd, priced_by = self._priced
         call = call_of(
@@ -169,9 +167,9 @@ class CallTaping:
                 "number": self.number,
                 "parent": self.parent,
                 "kind": self._kind,
-                "target": target,
-                "asked": hash_asked(self._kind, target, request),
-                "request": asked,
+                "target": asked.target,
+                "asked": str(asked),
+                "request": request,
                 "request_headers": cutter.cut_headers(self._request_headers),
                 "response": answered,
                 "response_headers": cutter.cut_headers(self._headers),

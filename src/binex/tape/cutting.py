@@ -46,6 +46,11 @@ class Cutter:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
+    @property
+    def edition(self) -> object:
+        """See :attr:`Redactor.edition`."""
+        return self._redactor.edition
+
     def cut_text(self, text: str) -> str:
         """A text, as that of an error."""
         return _writable(_closed(lambda: self._redactor.redact_text(cut_url(text, REDACTED), shapes=True), NOT_CUT))

@@ -22,7 +22,8 @@ class Player:
 
     *end_attempt* is called, in the thread that asks, when a call is asked that the end of the attempt cut off; it
     should end the attempt as it was ended then. It is None where the attempt came to its own end: what was still
-    going on then is answered as far as it came.
+    going on then is answered as far as it came. *is_kept_here* says that the attempt that asks is kept in the store
+    where these calls are: what it is answered is there already.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Player:
         *,
         is_timed: bool = False,
         end_attempt: Callable[[], None] | None = None,
+        is_kept_here: bool = False,
     ) -> None:
         self._calls = sorted(calls, key=lambda call: (call.parent is not None, call.number))
         self._read_body = read_body
         self._is_timed = is_timed
         self._end_attempt = end_attempt
+        self._is_kept_here = is_kept_here
         self._last_began = max((call.started_at for call in self._calls), default=None)
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Call]] = {}
@@ -70,6 +73,7 @@ class Player:
             is_complete=call.is_complete,
             error=call.error,
             pauses=_pauses_of(call) if self._is_timed else (),
+            kept_as=body.last if body is not None and self._is_kept_here else "",
         )
 
     def _was_cut_off(self, call: Call) -> bool:

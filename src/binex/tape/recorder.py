@@ -43,6 +43,8 @@ class Recorded:
     error: str | None = None
     pauses: Sequence[float] = ()
     """The seconds before each chunk and before the end; empty where it is played as fast as it can be."""
+    kept_as: str = ""
+    """The last link of *body* in the store that the call is recorded in too; empty where it need not be there."""
 
     @property
     def was_cancelled(self) -> bool:

@@ -81,6 +81,11 @@ class Redactor:
         return bool(self._known.values or self._custom)
 
     @property
+    def edition(self) -> object:
+        """Another object whenever there is more to cut: what was made with the same one need not be made again."""
+        return self._known
+
+    @property
     def forms(self) -> frozenset[str]:
         """Every text that is searched for because its value is known."""
         return self._known.forms

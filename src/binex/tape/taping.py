@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from binex.errors import ReplayError
 from binex.models.call import CallKind, Spend
@@ -24,6 +24,9 @@ _WITHOUT_NETWORK: Final = (CallKind.VALUE, CallKind.HUMAN)
 
 _MOST_REFUSED: Final = 100
 """So many refusals are remembered."""
+
+_Question: TypeAlias = tuple[object, CallKind, str, bytes, str]
+"""What a call asks as it is, and with which edition of the redactor it is cut."""
 
 
 class Answers(Protocol):
@@ -77,6 +80,7 @@ class AttemptRecorder:
         self._is_closed = False
         self._asks_outside = player is None
         self._refused: dict[str, None] = {}
+        self._last_asked: tuple[_Question, Asked] | None = None
         if player is not None:
             watch_network()
 
@@ -145,11 +149,9 @@ class AttemptRecorder:
         """What the tape has to say instead of the outside; None where the outside is to be asked."""
         if self._player is None:
             return None
-        target = self._cutter.cut_target(target)
-        body = self._cutter.cut_body(request, media_type)
-        asked = Asked.of(kind, target, body, media_type=media_type, task=self.task)
+        asked = self.ask(kind, target, request, media_type)
         try:
-            recorded = self._player.answer(kind, target, asked)
+            recorded = self._player.answer(kind, asked.target, asked)
         except CutOffError:
             raise
         except ReplayError as error:
@@ -157,7 +159,21 @@ class AttemptRecorder:
             raise
         if recorded is None and kind not in _WITHOUT_NETWORK:
             self._asks_outside = True
+        if recorded is not None and recorded.kept_as:
+            self._bodies.know(recorded.kept_as)
         return recorded
+
+    def ask(self, kind: CallKind, target: str, request: bytes, media_type: str) -> Asked:
+        """What a call asks, redacted. Where the tape was asked the same just before, that is what it was asked."""
+        question = (self._cutter.edition, kind, target, request, media_type)
+        last, self._last_asked = self._last_asked, None
+        if last is not None and last[0] == question:
+            return last[1]
+        cut_target, cut = self._cutter.cut_target(target), self._cutter.cut_body(request, media_type)
+        asked = Asked.of(kind, cut_target, cut, media_type=media_type, task=self.task)
+        if self._player is not None:
+            self._last_asked = question, asked
+        return asked
 
     def close(self) -> None:
         """The attempt is over: calls that still go on are kept as far as they came, and later ones are dropped."""

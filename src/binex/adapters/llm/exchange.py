@@ -1,6 +1,6 @@
 """One request to a model and its reply: asked of the tape first, paid for, recorded, and shown while it comes in."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -21,7 +21,7 @@ from binex.adapters.llm.port import (
 )
 from binex.adapters.llm.pricing import estimate, price, sensible
 from binex.adapters.llm.providers import PROVIDERS
-from binex.adapters.llm.recorded import HOST, host_on_tape, note_refusal, played
+from binex.adapters.llm.recorded import HOST, Said, host_on_tape, note_refusal, played, written
 from binex.adapters.taped_calls import JSON, REPLAYED, answer_of_tape
 from binex.errors import AgentError, AuthenticationError, BadReplyError, BudgetError, RemoteError
 from binex.models.call import NOT_MADE, CallKind, Usage
@@ -121,7 +121,8 @@ class Exchange:
             taping = stack.enter_context(attempt.recorder.begin(CallKind.MODEL, target, body, media_type=JSON))
             usage, cost, priced_by = None, None, ""
             try:
-                await self._listen(reply, backend.stream(request, connection), voice, taping)
+                events = cast(AsyncGenerator[ModelEvent], backend.stream(request, connection))
+                await self._listen(reply, written(events), voice, taping)
                 usage, cost, priced_by = price(request, reply.finished, self._own)
             except AgentError as error:
                 if reply.size == 0 and _is_free(error):
@@ -131,23 +132,22 @@ class Exchange:
                 taping.price(usage, cost, priced_by)
                 reservation.spend(cost)
 
-    async def _listen(self, reply: Reply, events: AsyncIterator[ModelEvent], voice: Voice, taping: Taping) -> None:
+    async def _listen(self, reply: Reply, said: AsyncGenerator[Said, None], voice: Voice, taping: Taping) -> None:
         """Take in what comes in; an error goes on the tape as it is."""
         taping.respond(media_type=EVENTS, headers=((HOST, reply.host),))
         try:
-            async with aclosing(cast(AsyncGenerator[ModelEvent], events)):
-                await self._take(reply, events, voice, taping)
+            async with aclosing(said):
+                await self._take(reply, said, voice, taping)
         except AgentError as error:
             if isinstance(error, RemoteError):
                 taping.respond(status=error.status)
             taping.chunk(encode_failure(error) + b"\n")
             raise
 
-    async def _take(self, reply: Reply, events: AsyncIterator[ModelEvent], voice: Voice, taping: Taping) -> None:
+    async def _take(self, reply: Reply, said: AsyncGenerator[Said, None], voice: Voice, taping: Taping) -> None:
         texts: list[str] = []
         who = reply.host
-        async for event in events:
-            line = event.model_dump_json(exclude_none=True).encode()
+        async for line, event in said:
             taping.chunk(line + b"\n")
             reply.size += len(line)
             if reply.size > self._max_bytes:

@@ -1,8 +1,9 @@
 """What a tape knows of a request to a model: the reply, event by event, or why the request was never made."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -18,6 +19,20 @@ HOST: Final = "host"
 _SHOWN: Final = 200
 
 
+class Said(NamedTuple):
+    """One event of a reply, and the line that it has on the tape."""
+
+    line: bytes
+    event: ModelEvent
+
+
+async def written(events: AsyncGenerator[ModelEvent, None]) -> AsyncGenerator[Said, None]:
+    """*events* as they come in, each with its line."""
+    async with aclosing(events):
+        async for event in events:
+            yield Said(event.model_dump_json(exclude_none=True).encode(), event)
+
+
 def note_refusal(recorder: Recorder, target: str, body: bytes, error: BudgetError) -> None:
     """Keep in the place of a request that was not made what was decided about it."""
     with recorder.begin(CallKind.MODEL, target, body, media_type=JSON) as taping:
@@ -31,13 +46,13 @@ def host_on_tape(recorded: Recorded) -> str:
     return next((value for name, value in recorded.headers if name == HOST), "")
 
 
-async def played(recorded: Recorded, request: ModelRequest, host: str) -> AsyncIterator[ModelEvent]:
+async def played(recorded: Recorded, request: ModelRequest, host: str) -> AsyncGenerator[Said, None]:
     """What was said then, with the pauses that there were if they are wanted, and how it failed if it did."""
     async for line in lines_to_play(recorded):
         failure = decode_failure(line)
         if failure is not None:
             raise failure
-        yield _event_in(line, request)
+        yield Said(line, _event_in(line, request))
     if recorded.error is not None or not recorded.is_complete:
         text = recorded.error or "the recorded reply is incomplete"
         raise failure_in_words(text, host=host, status=recorded.status)

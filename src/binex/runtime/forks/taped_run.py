@@ -83,6 +83,7 @@ class TapedRun:
             lambda body: bodies[body.last],
             is_timed=self._is_timed,
             end_attempt=partial(end_as, TaskStatus.TIMED_OUT) if was_late else None,
+            is_kept_here=True,
         )
 
     def _faulty_task(self, task: TaskNode) -> FaultyTask:
@@ -104,15 +105,11 @@ class TapedRun:
             chain = chains_of(records).get(task, chain)
         calls = await self._calls_of(run_id, task)
         self._playing[path] = [(record, [call for call in calls if call.attempt == record.attempt]) for record in chain]
-        bodies = self._bodies[path] = {}
+        said: dict[str, Body] = {}
         for _, of_attempt in self._playing[path]:
             for call in of_attempt:
-                for body in (call.request, call.response):
-                    if body is not None and body.last and body.last not in bodies:
-                        bodies[body.last] = await self._read(body)
-
-    async def _read(self, body: Body) -> bytes:
-        return await self._store.read_body(body)
+                said |= {body.last: body for body in (call.request, call.response) if body is not None and body.last}
+        self._bodies[path] = dict(zip(said, await self._store.read_bodies(list(said.values())), strict=True))
 
     async def _calls_of(self, run_id: str, task: str) -> Sequence[Call]:
         if run_id not in self._tapes:

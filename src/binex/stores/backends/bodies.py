@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,14 +12,24 @@ from binex.stores.backends.failures import os_failure, shown
 from binex.stores.backends.filesystem import blob_path
 
 _FIX: Final = "see what else is damaged with: binex doctor"
+_AT_ONCE: Final = 200
+"""So many links are asked for at once."""
 
 
 class Blob(NamedTuple):
     """Bytes by their hash; ``content`` is None where they are in a file."""
 
     sha256: str
-    size: int
+    size: int | None
+    """None where there is no such blob."""
     content: bytes | None
+
+
+class Link(NamedTuple):
+    """The end of a body, and the id of the link before it."""
+
+    previous: str
+    blob: Blob
 
 
 def link_id(previous: str, sha256: str) -> str:
@@ -27,7 +37,25 @@ def link_id(previous: str, sha256: str) -> str:
     return hashlib.sha256(f"{previous}{sha256}".encode()).hexdigest()
 
 
-def find_blobs(connection: sqlite3.Connection, body: Body) -> list[Blob]:
+def find_links(connection: sqlite3.Connection, bodies: Iterable[Body]) -> dict[str, Link]:
+    """The links of some bodies by their ids, as far as they are there."""
+    links: dict[str, Link] = {}
+    wanted = list(dict.fromkeys(body.last for body in bodies if body.last))
+    while wanted:
+        some, wanted = wanted[:_AT_ONCE], wanted[_AT_ONCE:]
+        found = connection.execute(
+            "SELECT id, previous, blob, size, content FROM links LEFT JOIN blobs ON sha256 = blob"
+            f" WHERE id IN ({','.join('?' * len(some))})",
+            [_bytes(at) for at in some],
+        )
+        for id, previous, sha256, size, content in found:
+            link = links[id.hex()] = Link(hex_of(previous), Blob(hex_of(sha256), size, content))
+            if link.previous and link.previous not in links and link.previous not in wanted:
+                wanted.append(link.previous)
+    return links
+
+
+def blobs_of(body: Body, links: Mapping[str, Link]) -> list[Blob]:
     """The blobs of a body, from its first to its last, every link verified.
 
     Raises:
@@ -36,19 +64,15 @@ def find_blobs(connection: sqlite3.Connection, body: Body) -> list[Blob]:
     blobs: list[Blob] = []
     at = body.last
     while at:  # verified links cannot lead back to where they come from
-        row = connection.execute(
-            "SELECT previous, blob, size, content FROM links LEFT JOIN blobs ON sha256 = blob WHERE id = ?",
-            (_bytes(at),),
-        ).fetchone()
-        if row is None:
+        link = links.get(at)
+        if link is None:
             raise damaged(body, f"its link {at[:12]} is missing")
-        previous, sha256, size, content = hex_of(row[0]), hex_of(row[1]), row[2], row[3]
-        if link_id(previous, sha256) != at:
+        if link_id(link.previous, link.blob.sha256) != at:
             raise damaged(body, f"its link {at[:12]} is not what was kept")
-        if size is None:
-            raise damaged(body, f"its blob {sha256[:12]} is missing")
-        blobs.append(Blob(sha256, size, content))
-        at = previous
+        if link.blob.size is None:
+            raise damaged(body, f"its blob {link.blob.sha256[:12]} is missing")
+        blobs.append(link.blob)
+        at = link.previous
     return blobs[::-1]
 
 

@@ -203,6 +203,9 @@ class MemoryStore:
             at = part.previous
         return b"".join(reversed(pieces))
 
+    async def read_bodies(self, bodies: Sequence[Body]) -> list[bytes]:
+        return [await self.read_body(body) for body in bodies]
+
     async def list_links(self, last: str, known: Container[str] = ()) -> list[Link]:
         links: list[Link] = []
         at = last

@@ -5,6 +5,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends import rows
-from binex.stores.backends.bodies import find_blobs, join_blobs
+from binex.stores.backends.bodies import blobs_of, find_links, join_blobs
 from binex.stores.backends.failures import is_busy, shown, sqlite_failure
 from binex.stores.backends.filesystem import DATABASE, artifact_path, read_content
 from binex.stores.backends.keys import indexed_to, read_with_key, select_alike, select_indexed, select_rest
@@ -151,10 +152,20 @@ class SqliteReader:
         return self._readable(found, lambda row: rows.read_call(run_id, row))
 
     async def read_body(self, body: Body) -> bytes:
-        blobs = await patiently(lambda: find_blobs(self._connection, body), "read", self._database, self._patience_s)
-        if body.size > _READ_IN_THREAD_BYTES:
-            return await start_in_thread(lambda: join_blobs(self.folder, body, blobs), "read the body of a call")
-        return join_blobs(self.folder, body, blobs)
+        (data,) = await self.read_bodies([body])
+        return data
+
+    async def read_bodies(self, bodies: Sequence[Body]) -> list[bytes]:
+        links = await patiently(lambda: find_links(self._connection, bodies), "read", self._database, self._patience_s)
+        data = []
+        for body in bodies:
+            blobs = blobs_of(body, links)
+            if body.size > _READ_IN_THREAD_BYTES:
+                reading = partial(join_blobs, self.folder, body, blobs)
+                data.append(await start_in_thread(reading, "read the body of a call"))
+            else:
+                data.append(join_blobs(self.folder, body, blobs))
+        return data
 
     async def list_bookmarks(self, run_id: str) -> dict[str, dict[str, JsonValue]]:
         found = await self._read(
