@@ -88,7 +88,9 @@ def test_the_path_of_an_item_leads_back_to_its_node(before: list[Segment], node:
     assert item_of(path) is None
 
 
-@pytest.mark.parametrize("text", ["", "]", "draft]", "draft[]", "draft[x]", "draft[-1]", "draft[ 1]", "draft[" + "9" * 5000 + "]"])
+@pytest.mark.parametrize(
+    "text", ["", "]", "draft]", "draft[]", "draft[x]", "draft[-1]", "draft[ 1]", "draft[" + "9" * 5000 + "]"]
+)
 def test_what_is_typed_and_is_no_path_names_no_item(text: str) -> None:
     assert item_of(text) is None
     assert node_of(text) in (text, "draft")

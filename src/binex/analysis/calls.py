@@ -13,7 +13,6 @@ from binex.models.base import Model
 from binex.models.call import Body, Call, CallKind
 from binex.models.json_value import decode_json
 from binex.models.run import Run
-from binex.models.task import ExecutionRecord
 from binex.stores.run_store import RunStore
 
 _NAME = re.compile(r"(?P<task>.*?)(?::(?P<attempt>\d{1,6})\.(?P<number>\d{1,6}))?\Z", re.S)
@@ -116,22 +115,14 @@ async def _no_calls(store: RunStore, run: Run, task: str, known: Collection[str]
     message = f"no calls of a task '{task:.60}' in run {run.id}"
     records = [record for record in await store.list_records(run.id) if record.task == task]
     if records and records[-1].reused_from is not None:
-        there, path = records[-1].reused_from, quote(_executed_as(records[-1]))
+        there, name = records[-1].executed_as
+        path = quote(name)
         return InputError(
             f"{message}: its outcome was taken over from run {there}",
             fix=f"binex calls list {there} --task {path} shows what was said when it was made",
         )
     fix = suggest(task[:_LONGEST_NAME], known, "tasks with calls") if known else "the run made no calls at all"
     return InputError(message, fix=fix)
-
-
-def _executed_as(record: ExecutionRecord) -> str:
-    """The path of a task in the run that executed it, where it may have had another name."""
-    for id in record.output_artifacts:
-        run_id, path, _ = id.split("~")
-        if run_id == record.reused_from:
-            return path.replace("+", "/")
-    return record.task
 
 
 def _joined(lines: str) -> str | None:

@@ -7,6 +7,7 @@ from binex.analysis.first_difference import excerpts
 from binex.analysis.hashes import Hashes
 from binex.errors import DamagedDataError
 from binex.models.base import Model
+from binex.models.names import node_of, read_artifact_id
 from binex.models.run import Run, RunStatus
 from binex.models.task import ExecutionRecord, TaskStatus
 from binex.stores.run_store import RunStore
@@ -111,6 +112,10 @@ class _Comparison:
         self._after = after
         self._changed_code = changed_code
         self._hashes = Hashes(store)
+        self._items: dict[str, list[str]] = {}
+        for path in before:
+            if path != node_of(path):
+                self._items.setdefault(node_of(path), []).append(path)
         self._different = {path for path in before.keys() | after.keys() if self._kind(path) is not None}
 
     async def of(self, path: str) -> Difference | None:
@@ -178,10 +183,9 @@ class _Comparison:
         """The tasks that it needed and that were different."""
         needed: dict[str, None] = {}
         for record in (before, after):
+            needed |= dict.fromkeys(() if record is None else self._items.get(record.task, ()))
             for id in () if record is None else record.input_artifacts:
-                needed[_task_of(id)] = None
-            for id in () if record is None else record.output_artifacts:
-                needed |= dict.fromkeys(path for path in self._before if path.startswith(f"{_task_of(id)}["))
+                needed[read_artifact_id(id).task] = None
             if record is not None and record.blocked_by is not None:
                 needed[record.blocked_by] = None
         return tuple(path for path in needed if path in self._different)
@@ -235,7 +239,3 @@ def _ending(record: ExecutionRecord | None) -> str:
 
 def _error(record: ExecutionRecord) -> str:
     return record.error.message if record.error is not None else ""
-
-
-def _task_of(id: str) -> str:
-    return id.split("~")[1].replace("+", "/") if id.count("~") >= 1 else id

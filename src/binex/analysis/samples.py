@@ -84,7 +84,7 @@ async def read_sample(store: RunStore, run_id: str, task: str, records: TaskReco
     if record is None:
         return None
     if record.reused_from is not None:
-        run_id, task = _made_in(record)
+        run_id, task = record.executed_as
         records = TaskRecords.of(await store.list_records(run_id))
     attempts = records.executed(task)
     outputs: dict[str, JsonValue] = {}
@@ -123,13 +123,3 @@ def _latency_ms(attempts: Sequence[ExecutionRecord]) -> float:
         return sum(attempt.duration_ms for attempt in attempts)
     began = min(attempt.started_at for attempt in attempts if attempt.started_at is not None)
     return (max(attempt.ended_at for attempt in attempts) - began).total_seconds() * 1000
-
-
-def _made_in(record: ExecutionRecord) -> tuple[str, str]:
-    """The run and the task that *record* was taken over from: ids of artifacts say who made them."""
-    assert record.reused_from is not None
-    for id in record.output_artifacts:
-        run_id, task, _ = id.split("~")
-        if run_id == record.reused_from:
-            return run_id, task.replace("+", "/")
-    return record.reused_from, record.task

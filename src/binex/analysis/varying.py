@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from binex.analysis.hashes import Hashes
 from binex.analysis.replayed import ReplayVerdict
 from binex.models.base import Model
-from binex.models.names import node_of
+from binex.models.names import node_of, read_artifact_id
 from binex.models.run import Run
 from binex.models.task import ExecutionRecord
 from binex.stores.run_store import RunStore
@@ -61,6 +61,6 @@ async def find_varying(store: RunStore, parent: Run, verdicts: Sequence[ReplayVe
 
 
 def _needed(record: ExecutionRecord, varying: dict[str, int]) -> tuple[str, ...]:
-    needed = {id.split("~")[1].replace("+", "/") for id in record.input_artifacts}
+    needed = {read_artifact_id(id).task for id in record.input_artifacts}
     items = {path for path in varying if path != record.task and node_of(path) == record.task}
     return tuple(path for path in varying if path in needed | items)

@@ -81,6 +81,24 @@ def artifact_id(run_id: str, path: str, output: str) -> str:
     return f"{run_id}~{path.replace('/', '+')}~{output}"
 
 
+class ArtifactName(NamedTuple):
+    """What an artifact's id says: who made it, and what it is there."""
+
+    run_id: str
+    task: str
+    output: str
+
+
+def read_artifact_id(id: str) -> ArtifactName:
+    """The parts of an artifact's id.
+
+    Raises:
+        ValueError: *id* is none.
+    """
+    run_id, task, output = id.split("~")
+    return ArtifactName(run_id, task.replace("+", "/"), output)
+
+
 def new_run_id() -> str:
     """An id of 12 characters that sorts by time (to the microsecond) and is never reused in practice.
 

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, SkipValidation
 from binex.models.base import AnyText, Model
 from binex.models.call import Spend
 from binex.models.json_value import decode_json, encode_json
-from binex.models.names import artifact_id
+from binex.models.names import artifact_id, read_artifact_id
 from binex.models.workflow import Isolation, McpServer, Repair
 
 
@@ -308,6 +308,17 @@ class ExecutionRecord(Model):
     def id(self) -> str:
         """Unique everywhere: one attempt has one record."""
         return f"{self.run_id}~{self.task}~{self.attempt}"
+
+    @property
+    def executed_as(self) -> tuple[str, str]:
+        """The run and the path of the task that was executed: another one's, where the outcome was taken over."""
+        if self.reused_from is None:
+            return self.run_id, self.task
+        for id in self.output_artifacts:  # ids say who made them, also where the task has another name here
+            made = read_artifact_id(id)
+            if made.run_id == self.reused_from:
+                return made.run_id, made.task
+        return self.reused_from, self.task
 
 
 class Outcome(Model):

@@ -25,17 +25,6 @@ def inherited(
     )
 
 
-def origin_of(record: ExecutionRecord) -> tuple[str, str]:
-    """The run and the path of the task that was executed, where *record* was taken over from elsewhere."""
-    if record.reused_from is None:
-        return record.run_id, record.task
-    for id in record.output_artifacts:  # ids say who made them, also where the task has another name here
-        run_id, path, _ = id.split("~")
-        if run_id == record.reused_from:
-            return run_id, path.replace("+", "/")
-    return record.reused_from, record.task
-
-
 async def read_artifacts(store: RunStore, record: ExecutionRecord, path: str) -> tuple[Artifact, ...]:
     """What a task made, verified; *path* is what it is called where that is needed.
 

@@ -8,7 +8,6 @@ from binex.models.names import node_of
 from binex.models.task import ExecutionRecord
 from binex.runtime.forks.forking import Fork, ParentRecords, origin_for, points_of
 from binex.runtime.forks.reach import compare_nodes
-from binex.runtime.inheritance import origin_of
 from binex.stores.run_store import RunStore
 
 _RUNNING = (Decision.RUN, Decision.MAY_RUN)
@@ -52,7 +51,7 @@ async def _spent(store: RunStore, records: ParentRecords) -> dict[str, Spend]:
     runs: dict[str, list[ExecutionRecord]] = {}
     spent: dict[str, Spend] = {}
     for record in records.final.values():
-        run_id, _ = origin_of(record)
+        run_id, _ = record.executed_as
         if run_id not in runs:
             runs[run_id] = await store.list_records(run_id)
     by_task: dict[tuple[str, str], Spend] = {}
@@ -63,7 +62,7 @@ async def _spent(store: RunStore, records: ParentRecords) -> dict[str, Spend]:
                 by_task[key] = by_task.get(key, Spend()).plus(record.spend)
     for record in records.final.values():
         node_id = node_of(record.task)
-        cost = by_task.get(origin_of(record), Spend())
+        cost = by_task.get(record.executed_as, Spend())
         spent[node_id] = spent.get(node_id, Spend()).plus(cost)
     return spent
 

@@ -8,7 +8,7 @@ from binex.models.call import Body, Call
 from binex.models.run import Run, RunStatus
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.dispatcher import EndAs
-from binex.runtime.inheritance import inherited, origin_of, read_artifacts
+from binex.runtime.inheritance import inherited, read_artifacts
 from binex.runtime.keys import TaskKey
 from binex.stores.run_store import RunStore
 from binex.tape.faults import Fault
@@ -99,7 +99,7 @@ class TapedRun:
 
     async def _load(self, path: str, chain: Sequence[ExecutionRecord]) -> None:
         """Have all that was said in the attempts at a task at hand: a player cannot wait."""
-        run_id, task = origin_of(chain[-1])
+        run_id, task = chain[-1].executed_as
         if run_id != chain[-1].run_id:
             records = [record for record in await self._store.list_records(run_id) if record.task == task]
             chain = chains_of(records).get(task, chain)
