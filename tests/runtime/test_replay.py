@@ -313,3 +313,19 @@ async def test_a_fork_that_was_stopped_goes_on_with_what_its_parent_knows(open_b
     assert done.status is RunStatus.COMPLETED
     assert bench.agents.calls == {"plan": 1, "think": 3, "other": 1, "end": 1}, "the end is known by its key"
     assert done.outputs == run.outputs
+
+
+async def test_a_fork_of_one_node_is_replayed_with_the_same_left_out(open_bench: OpenBench) -> None:
+    from tests.runtime.test_forks import FAN, always
+    from tests.scripted import ScriptedAdapter
+
+    bench = await open_bench(agents=ScriptedAdapter(list=always(["a", "b"])))
+    run = await bench.run(FAN)
+    for request in (
+        ForkRequest(only="list"),
+        ForkRequest(edits=(Edit("each", "output", ["by", "hand"]),)),
+        ForkRequest(edits=(Edit("each[0]", "output", "by hand"),)),
+    ):
+        fork = await bench.session.fork(run.run_id, request)
+        verdict = await replay(bench.session, fork)
+        assert verdict.is_equal, verdict.first

@@ -17,7 +17,7 @@ from binex.runtime.forks.forking import Edit, ForkRequest
 from binex.runtime.session import Session
 
 _LONGEST_PATH: Final = 400
-_LIKE_A_FILE: Final = re.compile(r"\S*(?:/\S*|\.(?:md|txt|json|ya?ml|prompt))")
+_LIKE_A_FILE: Final = re.compile(r"(?![{\[\"])\S*(?:/\S*|\.(?:md|txt|json|ya?ml|prompt))")
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 
 

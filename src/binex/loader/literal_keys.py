@@ -46,7 +46,11 @@ def find_literal_keys(source: WorkflowSource) -> list[Fault]:
 
 def literal_secrets(source: WorkflowSource) -> list[str]:
     """The values that the workflow itself calls secret; those that only look like keys need not be known."""
-    return [value for _, value in _named_secrets(read_again(source.text))]
+    found = [value for _, value in _named_secrets(read_again(source.text))]
+    for change in source.changes:
+        if change.path[:1] == ("config",):
+            found += [value for _, value in _secrets_in(change.value, ("nodes", change.node, *change.path))]
+    return found
 
 
 def _named_secrets(document: YamlDocument) -> Iterator[tuple[Path, str]]:

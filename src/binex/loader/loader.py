@@ -24,6 +24,7 @@ from binex.loader.files import PROMPT_SCHEME, PromptFolder, read_file
 from binex.loader.report import from_yaml, locate, workflow_error
 from binex.loader.shape import Shape, read_shape
 from binex.loader.yaml_source import YamlDocument, YamlLimits, read_yaml
+from binex.models.collecting import collecting_later
 from binex.models.limits import Limits
 from binex.models.workflow import WorkflowSource, WorkflowSpec
 
@@ -140,6 +141,10 @@ class _Loading:
         Raises:
             WorkflowError: with every fault.
         """
+        with collecting_later():
+            return self._load(data, limits)
+
+    def _load(self, data: bytes, limits: Limits) -> "Bound":
         document = read_yaml(data, YamlLimits(limits.file_bytes, limits.depth, limits.nodes))
         known = [from_yaml(fault) for fault in document.faults]
         if not isinstance(document.value, dict) or (known and not document.value):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from binex.errors import DamagedDataError
 from binex.graph.scheduler import Work
@@ -11,7 +12,7 @@ from binex.runtime.inheritance import inherited, read_artifacts
 from binex.runtime.keys import TaskKey
 from binex.stores.run_store import RunStore
 
-_PEOPLE = "human://"
+PEOPLE: Final = "human://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class CachePolicy:
         node = self.nodes[node_id]
         if node.cache is not None:
             return node.cache
-        return self.is_on and not node.agent.startswith(_PEOPLE)
+        return self.is_on and not node.agent.startswith(PEOPLE)
 
 
 class CacheRecall:

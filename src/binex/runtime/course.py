@@ -1,7 +1,7 @@
 """The course that a run took, where a replay of it has to take the same: whose failure stopped whom, and when."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from binex.graph.dag import DAG
@@ -36,16 +36,19 @@ class RecordedCourse:
     def __init__(self, dag: DAG, records: Sequence[ExecutionRecord]) -> None:
         self._waiting: dict[str, deque[str]] = {}
         self._ended: set[str] = set()
+        self._failed: set[str] = set()
         self._held: dict[str, Outcome] = {}
-        for record in records:
+        for record in _ends(records):
             node = dag.nodes.get(node_of(record.task))
-            if item_of(record.task) is None or node is None or not record.is_final:
+            if item_of(record.task) is None or node is None or record.status is TaskStatus.SKIPPED:
                 continue
             if node.spec.on_item_failure is ItemFailure.FAIL_FAST:
                 self._waiting.setdefault(node.id, deque()).append(record.task)
                 if record.status is not TaskStatus.CANCELLED:
                     self._ended.add(record.task)
-        failures = {node_of(record.task) for record in records if failed(Outcome(record=record))}
+                if failed(Outcome(record=record)):
+                    self._failed.add(record.task)
+        failures = set(map(node_of, self._failed))
         self._waiting = {node_id: order for node_id, order in self._waiting.items() if node_id in failures}
 
     def put(self, outcome: Outcome) -> Sequence[Outcome]:
@@ -55,9 +58,13 @@ class RecordedCourse:
             return (outcome,)
         self._held[outcome.path] = outcome
         heard = []
-        while order and order[0] in self._held:
+        while order and order[0] in self._held and (order[0] not in self._failed or self._have_begun(order)):
             heard.append(self._held.pop(order.popleft()))
         return heard
+
+    def _have_begun(self, order: Iterable[str]) -> bool:
+        """Whether all have ended that had begun when the first one failed: none begins after that."""
+        return all(path in self._held for path in order)
 
     def release(self) -> Sequence[Outcome]:
         """See :class:`Course`."""
@@ -69,3 +76,12 @@ class RecordedCourse:
     def comes_to_an_end(self, path: str) -> bool:
         """See :class:`Course`."""
         return node_of(path) in self._waiting and path in self._ended
+
+
+def _ends(records: Iterable[ExecutionRecord]) -> Iterable[ExecutionRecord]:
+    """How each task ended at last, in that order: what was tried again later counts no more."""
+    last: dict[str, ExecutionRecord] = {}
+    for record in records:
+        last.pop(record.task, None)
+        last[record.task] = record
+    return [record for record in last.values() if record.is_final]

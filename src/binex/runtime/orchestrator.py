@@ -150,6 +150,8 @@ class Orchestrator:
         known = None
         if plan.recall is not None and not plan.holds.is_again(work.path):
             known = await plan.recall.find(work, key)
+            if self._stopped_as is not None:
+                return  # meanwhile the run was stopped, and nothing starts any more
         if known is None:
             self._executions.start(work, key)
         else:

@@ -14,6 +14,7 @@ from binex.adapters.local_finding import LocalName
 from binex.adapters.registry import Registry
 from binex.adapters.tools.uris import PYTHON
 from binex.errors import FieldFault, InputError, WorkflowError
+from binex.graph.reference import as_text
 from binex.loader import Bound, bind_source, bind_workflow, literal_secrets, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
@@ -99,19 +100,28 @@ def restore_source(kept: WorkflowSource, limits: Limits, registry: Registry | No
     """The workflow of a snapshot. Literal keys that were cut out are read again from the file, if it is unchanged.
 
     Raises:
-        InputError: keys were cut out, and the file is not what it was.
+        InputError: keys were cut out, and the file is not what it was, or they were never in it.
     """
+    for change in kept.changes:
+        if REDACTED in as_text(change.value):
+            raise InputError(
+                f"{change.option} of an earlier fork looked like a secret and was not kept",
+                fix="write ${env.NAME} instead of it, and fork the run again that this one was made from",
+            )
     if not any(REDACTED in text for text in (kept.text, *kept.prompts.values())):
         return bind_source(kept, limits=limits, registry=registry)
     today = None
     with suppress(WorkflowError):
         today = bind_workflow(kept.file, limits=limits, registry=registry)
     source = None if today is None else today.spec.source
-    if today is None or source is None or redact_source(source, Redactor(literal_secrets(source))) != kept:
+    unchanged = kept.model_copy(update={"changes": ()})
+    if today is None or source is None or redact_source(source, Redactor(literal_secrets(source))) != unchanged:
         raise InputError(
             f"{kept.file} holds keys, which are never kept, and it has changed since",
             fix="write ${env.NAME} instead of the key, and run the workflow again",
         )
+    if kept.changes:
+        return bind_source(source.model_copy(update={"changes": kept.changes}), limits=limits, registry=registry)
     return today
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from binex.adapters.base import HoldsResources
@@ -14,6 +14,8 @@ from binex.errors import InputError, suggest
 
 MOCK: Final = "mock"
 _PYDANTIC_AI: Final = "pydantic_ai"
+_MOST_NAMES: Final = 256
+"""What is asked about models for each attempt is remembered of so many."""
 
 
 class Backends:
@@ -23,8 +25,10 @@ class Backends:
         self._given = dict(given or {})
         self._known = frozenset({MOCK, *PROVIDERS, *ALIASES, *self._given})
         self._made: dict[str, ModelBackend] = {}
+        self.name_of = lru_cache(_MOST_NAMES)(self._name_of)
+        self.key_variables = lru_cache(_MOST_NAMES)(self._key_variables)
 
-    def name_of(self, agent: str) -> ModelName:
+    def _name_of(self, agent: str) -> ModelName:
         """The model that a URI names, by our name of its provider.
 
         Raises:
@@ -46,6 +50,13 @@ class Backends:
         if kind not in self._made:
             self._made[kind] = _make(kind)
         return self._made[kind]
+
+    def _key_variables(self, agents: tuple[str, ...]) -> frozenset[str]:
+        """Where the keys of models can be, also where none is needed; names, and never what is in them."""
+        providers = {self.name_of(agent).provider for agent in agents}
+        expected = [self.backend_for(each).key_variables(each) for each in providers]
+        possible = [PROVIDERS[each].key_variables for each in providers if each in PROVIDERS]
+        return frozenset(name for names in (*expected, *possible) for name in names)
 
     async def close(self) -> None:
         """Close every backend that was made here and has something to close."""

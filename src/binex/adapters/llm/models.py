@@ -12,7 +12,6 @@ from binex.adapters.llm.exchange import Exchange, Reply, Voice
 from binex.adapters.llm.messages import with_instruction
 from binex.adapters.llm.naming import ModelName
 from binex.adapters.llm.port import Connection, Message, ModelBackend, ModelRequest, ToolSpec
-from binex.adapters.llm.providers import PROVIDERS
 from binex.adapters.llm.settings import SCRIPT, NodeSettings, usable_settings
 from binex.adapters.llm.structured import Shape
 from binex.errors import AgentError, CheaperModelError, InputError, RemoteError
@@ -51,13 +50,10 @@ class Models:
         self._cheaper: set[str] = set()
 
     @property
-    def key_variables(self) -> set[str]:
+    def key_variables(self) -> frozenset[str]:
         """Where the keys of all models that may be asked can be, also where none is needed."""
-        agents = [self._task.agent, *self._task.fallbacks, *filter(None, [self._task.repair.escalate])]
-        providers = {self._backends.name_of(agent).provider for agent in agents}
-        expected = [self._backends.backend_for(each).key_variables(each) for each in providers]
-        possible = [PROVIDERS[each].key_variables for each in providers if each in PROVIDERS]
-        return {name for names in (*expected, *possible) for name in names}
+        task = self._task
+        return self._backends.key_variables((task.agent, *task.fallbacks, *filter(None, [task.repair.escalate])))
 
     async def ask(self, messages: Sequence[Message], tools: tuple[ToolSpec, ...], shape: Shape) -> Reply:
         """The reply of the first model that can be had.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import JsonValue
 from binex.analysis.find import find_run
 from binex.errors import InputError, RunError, WorkflowError, suggest
 from binex.graph.dag import DAG
-from binex.graph.reference import as_text
+from binex.graph.reference import Source, as_text
 from binex.graph.scope import RunContext
 from binex.loader import (
     Bound,
@@ -87,6 +88,7 @@ class Again:
         records = await self._store.list_records(parent.id)
         _require_tasks(faults, bound.dag, records)
         taped = TapedRun(self._store, parent, records, replayed.id, is_timed=is_timed, faults=faults)
+        taken = await taped.settled_by_hand(bound.dag)
         parts = RunParts(
             replayed,
             bound,
@@ -96,10 +98,15 @@ class Again:
             recall=taped,
             course=RecordedCourse(bound.dag, records),
             answers_for=taped.answers_for,
-            people=None if stops is not None and stops.is_any else _NOBODY,
+            # A fault may lead to a question that nobody was asked then.
+            people=None if faults or (stops is not None and stops.is_any) else _NOBODY,
             stops=stops,
         )
-        return await self._executor.execute(parts, hermetic=Hermetic(is_timed))
+        summary = await self._executor.execute(parts, taken, hermetic=Hermetic(is_timed))
+        for path, count in taped.unmet().items():
+            times = "once" if count == 1 else f"{count} times"
+            self._executor.notice(replayed.id, f"{path} made no call that could meet the fault {times} more")
+        return summary
 
     async def workflow_of(self, run: str, request_file: Path | None = None) -> Bound:
         """The workflow that a fork of *run* begins with: the recorded one, or that of today's file."""
@@ -128,7 +135,8 @@ class Again:
             redactor.add(literal_secrets(kept))
             kept = redact_source(kept, redactor)
         forked = self._forked(fork, hash_source(kept), redactor, max_cost)
-        taken = await take_over(self._store, forked.id, fork.bound.dag, fork.reach, fork.records, request.edits)
+        edits = [replace(edit, value=redactor.redact_json(edit.value)) for edit in request.edits]
+        taken = await take_over(self._store, forked.id, fork.bound.dag, fork.reach, fork.records, edits)
         parts = RunParts(
             forked,
             fork.bound,
@@ -158,7 +166,7 @@ class Again:
     def _recall(self, fork: Run, records: ParentRecords, spec: WorkflowSpec) -> ParentRecall:
         notice = partial(self._executor.notice, fork.id)
         points = fork.origin.fork_points if fork.origin is not None else ()
-        return ParentRecall(self._store, records, points, notice, cached(self._store, spec.nodes, notice))
+        return ParentRecall(self._store, records, points, spec.nodes, notice, cached(self._store, spec.nodes, notice))
 
     async def _prepare(self, run: str, request: ForkRequest) -> Fork:
         """Find out everything about a fork that can be known before it starts.
@@ -174,7 +182,7 @@ class Again:
         given: Mapping[str, JsonValue] = request.variables
         if request.are_variables_text:
             given = read_variables(bound.spec, {name: str(value) for name, value in given.items()}, dag)
-        declared = bound.spec.inputs or parent.variables
+        declared = bound.spec.inputs or {reference.name for _, reference in dag.references(Source.USER)}
         before_values = {name: value for name, value in parent.variables.items() if name in declared}
         variables = resolve_variables(bound.spec, {**before_values, **given}, from_text=False, dag=dag)
         records = ParentRecords(parent, await self._store.list_records(parent.id))
@@ -182,7 +190,7 @@ class Again:
         uses = tuple(node_uses(*bound).values())
         versions = await versions_of(self._registry, uses, source)
         told = Told(
-            variables={name for name, value in given.items() if value != parent.variables.get(name)},
+            variables=_changed_variables(parent, request, given),
             code=_changed_code(parent.versions, versions),
         )
         reach = find_reach(dag, starts_of(request, bound, before, records, told))
@@ -242,6 +250,11 @@ class Again:
     def _forked(self, fork: Fork, workflow_hash: str, redactor: Redactor, max_cost: float | None) -> Run:
         cut = {name: redactor.redact_json(value, shapes=True) for name, value in fork.variables.items()}
         spec = fork.bound.spec
+        fields = [
+            change.model_copy(update={"value": redactor.redact_json(change.value, shapes=True)})
+            for change in fork.request.fields
+        ]
+        request = replace(fork.request, fields=tuple(fields))
         return fork.parent.model_copy(
             update=self._fresh()
             | {
@@ -251,7 +264,7 @@ class Again:
                 "versions": _versions_in(fork),
                 "node_count": len(spec.nodes),
                 "budget": with_maximum(spec.budget, max_cost),
-                "origin": origin_for(fork.request, fork.parent, {name: cut[name] for name in fork.given}),
+                "origin": origin_for(request, fork.parent, {name: cut[name] for name in fork.given}),
             }
         )
 
@@ -284,9 +297,18 @@ def _changed_code(before: Versions, today: Versions) -> set[str]:
     return {uri for uri, code in before.handlers.items() if today.handlers.get(uri, code) != code}
 
 
+def _changed_variables(parent: Run, request: ForkRequest, given: Mapping[str, JsonValue]) -> set[str]:
+    """Those of the variables that are other than they were; what was cut out may only be given again for one node."""
+    changed = {name for name, value in given.items() if value != parent.variables.get(name)}
+    if request.only is None:
+        return changed
+    return {name for name in changed if REDACTED not in as_text(parent.variables.get(name))}
+
+
 def _versions_in(fork: Fork) -> Versions:
     """What the fork is made with: where nothing is executed, what the parent was made with."""
-    executed = {fork.bound.spec.nodes[node_id].agent for node_id in fork.reach.executed}
+    nodes = [fork.bound.spec.nodes[node_id] for node_id in fork.reach.executed]
+    executed = {uri for node in nodes for uri in (node.agent, *node.tools)}
     kept = {uri: code for uri, code in fork.parent.versions.handlers.items() if uri not in executed}
     return fork.versions.model_copy(update={"handlers": {**fork.versions.handlers, **kept}})
 

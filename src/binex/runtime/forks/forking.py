@@ -18,8 +18,9 @@ from binex.models.fork import Decision
 from binex.models.json_value import decode_json
 from binex.models.names import artifact_id, item_of, node_of
 from binex.models.run import Origin, Run, RunMode, Versions
-from binex.models.task import Artifact, ExecutionRecord, Lineage, Outcome, SkipReason, TaskStatus, now
+from binex.models.task import Artifact, ExecutionRecord, Lineage, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.models.workflow import WorkflowSource
+from binex.runtime.cache import PEOPLE
 from binex.runtime.forks.reach import Reach, Starts, compare_nodes, users_of
 from binex.runtime.inheritance import inherited, read_artifacts
 from binex.runtime.journal import TakenOver
@@ -81,8 +82,14 @@ class ParentRecords:
         self.final = {path: record for path, record in self.final.items() if record.is_final}
 
     def unsettled(self, dag: DAG) -> list[str]:
-        """The nodes that never ended."""
-        return [node_id for node_id in dag.nodes if node_id not in self.final]
+        """The nodes that never came to an end of their own: those that the run did not reach, stopped or left out."""
+        return [node_id for node_id in dag.nodes if not self._is_settled(node_id)]
+
+    def _is_settled(self, node_id: str) -> bool:
+        record = self.final.get(node_id)
+        if record is None or record.status is TaskStatus.CANCELLED:
+            return False
+        return record.skip_reason is not SkipReason.LEFT_OUT
 
     def require_task(self, path: str, dag: DAG, option: str) -> None:
         """Raise InputError where *path* is neither a node nor an item of one that the parent has executed."""
@@ -141,14 +148,18 @@ def starts_of(request: ForkRequest, bound: Bound, before: Bound, records: Parent
     for change in request.fields:
         changed[change.node] = f"another {'.'.join(map(str, change.path))}"
     changed |= {node_id: f"another {name}" for node_id, name in users_of(dag, told.variables).items()}
+    unsettled = records.unsettled(dag)
     for edit in request.edits:
         _require_output(edit, bound, records)
+        _require_kept(edit, {**forced, **changed})
     _require_alone(request, changed)
+    if request.only is not None:
+        _require_upstream(request.only, dag, unsettled, records)
     return Starts(
         forced=forced,
         changed=changed,
         edited=[edit.task for edit in request.edits],
-        unsettled=records.unsettled(dag),
+        unsettled=unsettled,
         only=request.only,
     )
 
@@ -196,7 +207,9 @@ async def take_over(
 class ParentRecall:
     """Outcomes of the parent that stand for tasks of a fork which are given the same again.
 
-    What is *forced* is executed in any case; what the parent does not know is left to *others*.
+    What is *forced* is executed in any case; what the parent does not know is left to *others*. An outcome from
+    another path stands for an item of the same node, or for a node whose own name is gone, and only once: who asks
+    the same several times wants several answers. What somebody said only stands for what that person was asked.
     """
 
     def __init__(
@@ -204,6 +217,7 @@ class ParentRecall:
         store: RunStore,
         records: ParentRecords,
         forced: Collection[str],
+        nodes: Collection[str],
         notice: Callable[[str], None],
         others: Recall | None = None,
     ) -> None:
@@ -211,6 +225,8 @@ class ParentRecall:
         self._forced = frozenset(forced)
         self._notice = notice
         self._others = others
+        self._nodes = nodes
+        self._used: set[str] = set()
         self._by_key: dict[str, dict[str, ExecutionRecord]] = {}
         for path, record in records.final.items():
             if record.key and record.status is TaskStatus.COMPLETED and not record.is_edited:
@@ -221,9 +237,9 @@ class ParentRecall:
         task = work.task
         if task is None or work.path in self._forced or task.node_id in self._forced:
             return None
-        same = self._by_key.get(key.hash)
-        if same is not None:
-            record = same.get(work.path) or next(iter(same.values()))
+        record = self._record_for(task, self._by_key.get(key.hash, {}))
+        if record is not None:
+            self._used.add(record.task)
             try:
                 artifacts = await read_artifacts(self._store, record, work.path)
             except DamagedDataError as error:
@@ -233,6 +249,19 @@ class ParentRecall:
             update = {"input_artifacts": task.input_artifacts, "attempt": task.attempt}
             return Outcome(record=copy.model_copy(update=update), artifacts=artifacts)
         return None if self._others is None else await self._others.find(work, key)
+
+    def _record_for(self, task: TaskNode, same: Mapping[str, ExecutionRecord]) -> ExecutionRecord | None:
+        """Which of the records with the *same* key stands for *task*."""
+        if task.path in same or task.agent.startswith(PEOPLE):
+            return same.get(task.path)
+        return next(
+            (
+                record
+                for path, record in same.items()
+                if path not in self._used and (record.node_id == task.node_id or record.node_id not in self._nodes)
+            ),
+            None,
+        )
 
 
 def origin_for(request: ForkRequest, parent: Run, variables: Mapping[str, JsonValue]) -> Origin:
@@ -312,10 +341,34 @@ def _require_output(edit: Edit, bound: Bound, records: ParentRecords) -> None:
         raise InputError(f"{option}: {edit.task} {state} in run {records.parent.id}, so there is nothing to edit")
 
 
+def _require_kept(edit: Edit, executed: Collection[str]) -> None:
+    """What is executed again makes its output anew, so that nothing can take its place."""
+    if edit.task in executed:
+        raise InputError(
+            f"--edit {edit.task}.{edit.output}: {edit.task} is executed again, and makes another one",
+            fix="edit what it made, or let it be executed again",
+        )
+
+
+def _require_upstream(only: str, dag: DAG, unsettled: Collection[str], records: ParentRecords) -> None:
+    """What is executed alone must have what it needs."""
+    for upstream in dag.nodes[node_of(only)].depends_on:
+        if upstream in unsettled:
+            raise InputError(
+                f"--only {only}: it needs '{upstream}', which never ended in run {records.parent.id}",
+                fix=f"run that as well: --from {upstream}",
+            )
+
+
 def _require_alone(request: ForkRequest, changed: Mapping[str, str]) -> None:
-    """With ``--only`` nothing else may be changed, since it would not be executed."""
+    """With ``--only`` nothing else may be named or changed, since it would not be executed."""
     if request.only is None:
         return
+    if request.from_:
+        raise InputError(
+            f"--only {request.only} executes nothing else, and --from {request.from_[0]} is to be executed as well",
+            fix="leave one of them out",
+        )
     others = sorted(set(changed) - {node_of(request.only)})
     if others:
         raise InputError(

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from binex.graph.dag import DAG
 from binex.graph.scheduler import Work
 from binex.models.call import Body, Call
+from binex.models.names import node_of
 from binex.models.run import Run, RunStatus
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.dispatcher import EndAs
 from binex.runtime.inheritance import inherited, read_artifacts
+from binex.runtime.journal import TakenOver
 from binex.runtime.keys import TaskKey
 from binex.stores.run_store import RunStore
 from binex.tape.faults import Fault
@@ -54,14 +57,21 @@ class TapedRun:
             if self._parent.status in _COMPLETE:
                 return None  # nothing of it is on the tape, and its calls will say so
             return self._left_out(work)
-        last = chain[-1]
-        is_by_hand = last.is_edited or last.skip_reason is SkipReason.BY_HAND
-        if last.status is TaskStatus.CANCELLED or is_by_hand:
-            return Outcome(
-                record=inherited(last, self._run_id), artifacts=await read_artifacts(self._store, last, work.path)
-            )
+        if _stays(chain[-1]):
+            return await self._as_it_was(chain[-1])
         await self._load(work.path, chain)
         return None
+
+    async def settled_by_hand(self, dag: DAG) -> TakenOver:
+        """Nodes that nobody executed since somebody else decided about them: what was edited, and what was left out."""
+        ends = {path: chain[-1] for path, chain in self._chains.items()}
+        nodes = {
+            path
+            for path, end in ends.items()
+            if path in dag.nodes and (end.is_edited or end.skip_reason is SkipReason.LEFT_OUT)
+        }
+        taken = {path: await self._as_it_was(end) for path, end in ends.items() if node_of(path) in nodes}
+        return TakenOver([outcome for path, outcome in taken.items() if path in nodes], list(taken.values()))
 
     def unmet(self) -> dict[str, int]:
         """How many faults were still to come when a task had ended, by its path."""
@@ -96,6 +106,10 @@ class TapedRun:
                 has_schema=task.output_schema is not None or len(task.outputs) > 1,
             )
         return self._faulty[task.path]
+
+    async def _as_it_was(self, record: ExecutionRecord) -> Outcome:
+        artifacts = await read_artifacts(self._store, record, record.task)
+        return Outcome(record=inherited(record, self._run_id), artifacts=artifacts)
 
     async def _load(self, path: str, chain: Sequence[ExecutionRecord]) -> None:
         """Have all that was said in the attempts at a task at hand: a player cannot wait."""
@@ -134,6 +148,12 @@ class TapedRun:
                 reused_from=self._parent.id,
             )
         )
+
+
+def _stays(record: ExecutionRecord) -> bool:
+    """Whether a task is not executed again: it was not carried to its end, or somebody decided what came of it."""
+    by_hand = record.is_edited or record.skip_reason in (SkipReason.BY_HAND, SkipReason.LEFT_OUT)
+    return by_hand or record.status is TaskStatus.CANCELLED
 
 
 def chains_of(records: Sequence[ExecutionRecord]) -> Mapping[str, list[ExecutionRecord]]:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from binex.errors import DamagedDataError
 from binex.models.call import Body, Call
+from binex.models.collecting import collecting_later
 from binex.models.event import TaskStarted
 from binex.models.question import Question
 from binex.models.run import Run
@@ -209,11 +210,12 @@ class SqliteReader:
 
     def _readable(self, found: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
         result = []
-        for row in found:
-            try:
-                result.append(read(row))
-            except DamagedDataError as error:
-                self._on_notice(f"{error.message}; {error.fix}")
+        with collecting_later():
+            for row in found:
+                try:
+                    result.append(read(row))
+                except DamagedDataError as error:
+                    self._on_notice(f"{error.message}; {error.fix}")
         return result
 
     async def _read(self, query: str, *values: str | int | bytes) -> list[Any]:
