@@ -59,4 +59,7 @@ async def _edited(text: str) -> str:
                 await process.wait()
         if code != 0:
             raise InputError(f"the editor ended with exit code {code}, so nothing is changed")
-        return file.read_text("utf-8", "surrogateescape")
+        try:
+            return file.read_text("utf-8", "surrogateescape")
+        except OSError as error:  # it was removed, or something else has its name now
+            raise InputError("the editor left no file to read, so nothing is changed") from error

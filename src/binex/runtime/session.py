@@ -247,13 +247,13 @@ class Session:
                 stops.check(spec, dag)
             source = spec.source or kept
             known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
-            is_settled = {outcome.path for outcome in known.outcomes}.issuperset(dag.nodes)
-            if is_settled and before.status in _ENDED:
+            left = dag.nodes.keys() - {outcome.path for outcome in known.outcomes}
+            if not left and before.status in _ENDED:
                 return await self._nothing_to_do(before, dag, known.outcomes)
             variables = _with_secrets_given_again(before, vars or {})
-            environment = resolve_environment(spec, dag, os.environ)
+            environment = resolve_environment(spec, dag, os.environ, nodes=left)
             uses = tuple(node_uses(spec, dag).values())
-            await prepare_agents(self.registry, uses, source)
+            await prepare_agents(self.registry, [use for use in uses if use.node_id in left], source)
             versions = await versions_of(self.registry, uses, source)
             self._compare_code(before, versions, strict=strict)
             # Who gives more money now no longer wants what was to be stopped meanwhile.
