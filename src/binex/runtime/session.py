@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,8 @@ from binex.adapters.base import AgentAdapter
 from binex.adapters.registry import Registry
 from binex.analysis.find import find_run
 from binex.analysis.location import find_directory
-from binex.errors import InputError, RunError, suggest
+from binex.errors import RunError
 from binex.graph.dag import DAG
-from binex.graph.reference import as_text
 from binex.graph.scope import RunContext
 from binex.loader import (
     Bound,
@@ -34,34 +32,30 @@ from binex.models.event import Notice
 from binex.models.fork import ForkPlan
 from binex.models.limits import Limits
 from binex.models.names import new_run_id
-from binex.models.run import Durability, Run, RunStatus, RunSummary, Versions
-from binex.models.task import Outcome, now
+from binex.models.run import Durability, Run, RunStatus, RunSummary
+from binex.models.task import now
 from binex.models.workflow import WorkflowSource, WorkflowSpec
 from binex.runtime.account import with_maximum
 from binex.runtime.answering import withdraw_questions
-from binex.runtime.assembly import People, RunParts, read_past
+from binex.runtime.assembly import People, RunParts
 from binex.runtime.cache import recall_of
 from binex.runtime.executor import Executor, Settings
 from binex.runtime.forks.again import Again
 from binex.runtime.forks.forking import ForkRequest
-from binex.runtime.journal import Journal, Listener, TakenOver
+from binex.runtime.journal import Journal, Listener
 from binex.runtime.offline import OfflineAnswers, OfflineRecall
 from binex.runtime.preparation import (
     hash_source,
     prepare_agents,
-    restore_source,
     versions_of,
 )
-from binex.runtime.replay import settled_outcomes
-from binex.runtime.stops.held import read_held
+from binex.runtime.resuming import ResumeOptions, Resuming
 from binex.runtime.stops.stops import Stops
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
 from binex.tape.faults import Fault
-from binex.tape.redaction import REDACTED
 
 CANCEL_WITHIN_S = 5.0
-_ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
 
 
 def _folder_of(directory: Path | str | None) -> Path:
@@ -130,6 +124,7 @@ class Session:
         self._journal = Journal(store, listeners)
         self._executor = Executor(store, settings, registry, self._journal)
         self._again = Again(self._executor)
+        self._resuming = Resuming(self._executor, self._again)
 
     @property
     def directory(self) -> Path:
@@ -236,58 +231,8 @@ class Session:
             RunOwnedError: a live process executes the run.
             DamagedDataError: something that is needed was lost or altered.
         """
-        found = await find_run(self.store, run)
-        async with self.store.take_run(found.id) as lease:
-            before = await self.store.get_run(found.id) or found
-            kept = await self.store.get_source(before.workflow_hash)
-            bound = restore_source(kept, self.settings.limits, self.registry)
-            spec, dag = bound
-            recall = await self._again.recall_of(before, spec)
-            if stops is not None:
-                stops.check(spec, dag)
-            source = spec.source or kept
-            known = await settled_outcomes(self.store, dag, before.id, retry_failed=retry_failed)
-            left = dag.nodes.keys() - {outcome.path for outcome in known.outcomes}
-            if not left and before.status in _ENDED:
-                return await self._nothing_to_do(before, dag, known.outcomes)
-            variables = _with_secrets_given_again(before, vars or {})
-            environment = resolve_environment(spec, dag, os.environ, nodes=left)
-            uses = tuple(node_uses(spec, dag).values())
-            await prepare_agents(self.registry, [use for use in uses if use.node_id in left], source)
-            versions = await versions_of(self.registry, uses, source)
-            self._compare_code(before, versions, strict=strict)
-            # Who gives more money now no longer wants what was to be stopped meanwhile.
-            past = await read_past(self.store, before.id, before.ended_at if max_cost is None else None)
-            after = before.model_copy(
-                update={
-                    "status": RunStatus.RUNNING,
-                    "ended_at": None,
-                    "error": None,
-                    "resumed": before.resumed + 1,
-                    "durability": self.settings.durability,
-                    "budget": with_maximum(before.budget, max_cost),
-                    "spend": past.spent,
-                }
-            )
-            attempts = Counter(known.attempts) | Counter(past.attempts)  # the larger number of each
-            context = RunContext(after.id, source.folder, variables, environment, attempts)
-            bookmarks = await self.store.list_bookmarks(after.id)
-            redactor = self._executor.redactor(environment)
-            parts = RunParts(
-                after,
-                bound,
-                context,
-                redactor,
-                nullcontext(lease),
-                past,
-                bookmarks,
-                recall=recall,
-                versions=versions,
-                stops=stops,
-                held=read_held(bookmarks, known.attempts),
-            )
-            await self.store.save_run(after)
-            return await self._executor.execute(parts, TakenOver(known.outcomes))
+        options = ResumeOptions(retry_failed, strict, vars or {}, max_cost, stops)
+        return await self._resuming.resume(run, options)
 
     async def replay(
         self, run: str, *, is_timed: bool = False, faults: Sequence[Fault] = (), stops: Stops | None = None
@@ -353,18 +298,6 @@ class Session:
         """End every run of this session as ``interrupted``; they can be resumed."""
         self._executor.interrupt()
 
-    async def _nothing_to_do(self, run: Run, dag: DAG, known: Sequence[Outcome]) -> RunSummary:
-        return await self._executor.with_outputs(RunSummary(run=run, reused=len(known), was_done=True), dag)
-
-    def _compare_code(self, run: Run, today: Versions, *, strict: bool) -> None:
-        changed = sorted(a for a, code in run.versions.handlers.items() if today.handlers.get(a, code) != code)
-        if not changed:
-            return
-        message = f"the code of {', '.join(changed)} has changed since run {run.id} began"
-        if strict:
-            raise RunError(message, fix="run the workflow again, or resume without --strict")
-        self._journal.tell(Notice(run_id=run.id, message=f"{message}; what is left runs with today's"))
-
     async def _wait_until_ended(self, run_id: str) -> Run:
         try:
             async with asyncio.timeout(CANCEL_WITHIN_S):
@@ -385,18 +318,3 @@ def _source_of(spec: WorkflowSpec) -> WorkflowSource:
     return WorkflowSource(
         file="<memory>", folder=str(Path.cwd()), text=spec.model_dump_json(exclude_defaults=True, indent=2)
     )
-
-
-def _with_secrets_given_again(run: Run, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    variables = {**run.variables, **given}
-    cut = sorted(name for name, value in variables.items() if REDACTED in as_text(value))
-    if cut:
-        raise InputError(
-            f"the value of '{cut[0]}' looked like a secret and was not kept", fix=f"give it again: --var {cut[0]}=…"
-        )
-    unknown = sorted(set(given) - set(run.variables))
-    if unknown:
-        raise InputError(
-            f"run {run.id} has no variable '{unknown[0]}'", fix=suggest(unknown[0], run.variables, "variables")
-        )
-    return variables

@@ -50,7 +50,7 @@ from binex.runtime.forks.forking import (
 )
 from binex.runtime.forks.reach import Reach, find_reach, users_of
 from binex.runtime.forks.taped_run import TapedRun
-from binex.runtime.preparation import hash_source, prepare_agents, restore_source, versions_of
+from binex.runtime.preparation import changed_code, hash_source, prepare_agents, restore_source, versions_of
 from binex.runtime.recall import Recall
 from binex.runtime.stops.stops import Stops
 from binex.tape.faults import Fault
@@ -191,7 +191,7 @@ class Again:
         versions = await versions_of(self._registry, uses, source)
         told = Told(
             variables=_changed_variables(parent, request, given),
-            code=_changed_code(parent.versions, versions),
+            code=changed_code(parent.versions, versions),
         )
         reach = find_reach(dag, starts_of(request, bound, before, records, told))
         _require_secrets(variables, dag, reach)
@@ -269,7 +269,7 @@ class Again:
         )
 
     def _compare_code(self, parent: Run, today: Versions) -> None:
-        changed = sorted(_changed_code(parent.versions, today))
+        changed = sorted(changed_code(parent.versions, today))
         if changed:
             message = f"the code of {', '.join(changed)} has changed since run {parent.id}"
             self._executor.notice(parent.id, message)
@@ -290,11 +290,6 @@ def _require_tasks(faults: Sequence[Fault], dag: DAG, records: Sequence[Executio
         if fault.node not in names:
             fix = suggest(fault.node[:80], names, "tasks")
             raise InputError(f"--fault {fault.node[:80]}: there is no such task in the run", fix=fix)
-
-
-def _changed_code(before: Versions, today: Versions) -> set[str]:
-    """The agents and tools whose code is another."""
-    return {uri for uri, code in before.handlers.items() if today.handlers.get(uri, code) != code}
 
 
 def _changed_variables(parent: Run, request: ForkRequest, given: Mapping[str, JsonValue]) -> set[str]:
