@@ -6,6 +6,7 @@ import sys
 
 from benchmarks.about import about
 from benchmarks.bench import Case
+from benchmarks.cases.again import fork, key, replay
 from benchmarks.cases.chain import chain
 from benchmarks.cases.graphs import fan_out, layered, naps
 from benchmarks.cases.models import model_calls
@@ -31,6 +32,9 @@ CASES: dict[str, Case] = {
     "installation": installation,
     "model-calls": model_calls,
     "tape": tape,
+    "replay": replay,
+    "fork": fork,
+    "key": key,
 }
 ENOUGH = 5
 ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]

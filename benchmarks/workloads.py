@@ -69,6 +69,27 @@ def layered(nodes: int, edges: int, width: int = 50) -> Path:
     return _workflow(f"layered-{nodes}", graph)
 
 
+def asks(nodes: int, side_by_side: int = 10) -> Path:
+    """Chains of questions to a scripted model, *side_by_side*; each node is given the answer before it."""
+    graph: list[tuple[str, Fields]] = []
+    for number in range(nodes):
+        before = number - side_by_side
+        asked = f"Question {number}" if before < 0 else f"${{n{before}.output}}"
+        answer = {"text": f"This is the answer number {number}."}
+        fields = {"system_prompt": "Be brief.", "inputs": {"asked": asked}, "config": {"answers": [answer]}}
+        graph.append((f"n{number}", {"agent": "llm://mock/model", **fields}))
+    return _workflow(f"asks-{nodes}", graph)
+
+
+def echoes(nodes: int, length: int = 100) -> Path:
+    """Chains of *length* nodes, each passing on what it is given."""
+    graph: list[tuple[str, Fields]] = []
+    for number in range(nodes):
+        passed = f"${{n{number - 1}.output}}" if number % length else number
+        graph.append((f"n{number}", {"agent": "local://echo", "inputs": {"passed": passed}}))
+    return _workflow(f"echoes-{nodes}", graph)
+
+
 def one_echo() -> Path:
     """A single node that both Binex and its published release understand."""
     return _workflow("echo", [("only", {"agent": "local://echo", "inputs": {"n": 1}, "outputs": ["output"]})])

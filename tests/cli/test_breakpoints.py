@@ -157,6 +157,15 @@ def test_an_editor_that_fails_changes_nothing(flow: Shell) -> None:
         assert terminal.end() == 0
 
 
+def test_an_editor_that_removes_its_file_changes_nothing_and_fails_no_task(flow: Shell) -> None:
+    with on_a_terminal(flow, "run", "back.yaml", "--break", "b", VISUAL="rm") as terminal:
+        terminal.wait_for("stopped> ")
+        terminal.type("e\n")
+        terminal.wait_for("the editor left no file to read, so nothing is changed")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+
+
 def test_ctrl_c_at_a_stop_ends_the_run_and_resume_goes_on(flow: Shell) -> None:
     with on_a_terminal(flow, "run", "back.yaml", "--break", "b:after") as terminal:
         terminal.wait_for("stopped> ")
@@ -225,6 +234,17 @@ def test_a_pipe_that_ends_leaves_the_run_waiting(flow: Shell) -> None:
     said = piped(flow, "run", "back.yaml", "--break", "a", "--break", "c", says="c\n")
     assert said.code == 75
     assert "waiting: binex answer" in said.err
+
+
+@pytest.mark.parametrize(("typed", "code", "status"), [("q\n", 130, "interrupted"), ("", 75, "waiting")])
+def test_a_replay_that_stops_is_not_called_different(flow: Shell, typed: str, code: int, status: str) -> None:
+    assert flow("run", "back.yaml").code == 0
+    said = piped(flow, "replay", "--break", "b", says=typed)
+    assert said.code == code
+    parent = flow("runs", "--json").json()["runs"][1]["id"]
+    assert f"of run {parent} is {status}, and is not compared\n" in said.out
+    assert f"binex replay {parent}\n" in said.out
+    assert "difference" not in said.out
 
 
 def test_quitting_ends_with_130_like_ctrl_c(flow: Shell) -> None:

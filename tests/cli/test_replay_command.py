@@ -126,6 +126,9 @@ def test_one_thing_changed(ran: Shell, options: list[str], printed: str) -> None
         (["--set", "draft.one.agent.x=1"], "no fields", ""),
         (["--set", "draft.one.config[x]=1"], "is no path", "dots between"),
         (["--input", "publish.txt=x"], "the node has no such input", "text"),
+        (["--input", "publish=x"], "--input publish: this names no input", "--input publish.NAME=VALUE"),
+        (["--from", "draft.one[x]"], "there is no task 'draft.one[x]'", "draft.one"),
+        (["--from", "]"], "there is no task ']'", "tasks:"),
         (["--edit", "publish.outptu=x"], "there is no such output", "output"),
         (["--edit", "nobody=x"], "there is no task 'nobody'", "facts"),
         (["--edit", "facts={no"], "a list is to be replaced, and this is no JSON", "write JSON"),
@@ -167,6 +170,16 @@ def test_a_check_names_what_is_not_deterministic(ran: Shell) -> None:
     assert "binex.random()" in said.out
 
 
+def test_a_check_tells_changed_code_from_chance(ran: Shell) -> None:
+    ran.write("parts.py", CODE.replace("* {text} *", "# {text}"))
+    said = ran.process("replay", "--check", "2")
+    assert said.code == 1
+    assert "publish came out the same each time, but not as recorded" in said.out
+    assert "shows what is different" in said.out
+    assert "deterministic" not in said.out
+    assert "binex.random()" not in said.out
+
+
 def test_a_fault_shows_whether_the_run_holds(ran: Shell) -> None:
     said = ran("replay", "--fault", "draft.one=429")
     assert said.code == 1
@@ -205,3 +218,9 @@ def test_names_with_dots_are_told_from_fields(ran: Shell, tmp_path: Path) -> Non
     said: Said = ran("replay", "--set", "draft.one.system_prompt=Other words", "--plan", "--json")
     (change,) = said.json()["changes"]
     assert (change["node"], change["path"]) == ("draft.one", ["system_prompt"])
+
+
+def test_json_with_slashes_in_it_is_no_name_of_a_file(ran: Shell) -> None:
+    said = ran("replay", "--edit", 'facts=["a/b.md"]', "--plan", "--json")
+    assert (said.code, said.json()["nodes"][0]["decision"]) == (0, "edited")
+    assert "there is no file a/b.md" in ran("replay", "--edit", "publish=a/b.md", "--plan").err

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.faults.ended import project_of
 from tests.faults.harness import Project, environment
 from tests.faults.test_agents_misbehave import connected_to
 from tests.faults.tracing import needs_strace, watching
-from tests.model_server import ModelServer
+from tests.model_server import Answer, ModelServer, Wire
 
 FIXTURES = Path(__file__).parents[1] / "stores" / "fixtures"
 CODE = """
@@ -117,3 +118,22 @@ def kept_of(project: Project, run: str) -> str:
     for file in sorted((project.store / "artifacts" / run).iterdir()):
         hashed.update(file.name.encode() + file.read_bytes())
     return hashed.hexdigest()
+
+
+def test_a_run_that_was_killed_between_two_tries_is_replayed_with_the_tries_of_its_last_session(tmp_path: Path) -> None:
+    node = {
+        "agent": "llm://openai/gpt-4o",
+        "inputs": {"question": "How many tides?"},
+        "retry_policy": {"max_retries": 1, "delay_ms": 10},
+    }
+    with ModelServer([Wire(429, b"{}", headers={"Retry-After": "60"}), Wire(429, b"{}"), Answer("Two")]) as server:
+        project = project_of(tmp_path, {"ask": {**node, "config": {"api_base": server.url(), "api_key": "a-key"}}})
+        process = project.start("run", project.file)
+        process.wait_for_text(r"again in|retr")
+        process.signal(signal.SIGKILL)
+        process.wait()
+        resumed = project.binex("resume", "latest")
+        assert resumed.code == 0, resumed
+        assert len(server.requests) == 3
+    replayed = project.binex("replay", "latest")
+    assert replayed.code == 0, replayed

@@ -1,5 +1,6 @@
 """Forks: only what a change reaches is executed, and the parent stays as it was."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,14 +8,20 @@ from typing import Any
 
 import pytest
 
-from binex.errors import DamagedDataError, InputError
+from binex.errors import DamagedDataError, InputError, RunError
 from binex.models.change import Change, ChangeKind
+from binex.models.event import Event, Notice
 from binex.models.fork import Decision
-from binex.models.run import RunMode, RunStatus, RunSummary
-from binex.models.task import SkipReason, TaskNode, TaskStatus
+from binex.models.names import new_run_id
+from binex.models.question import Answer, Question
+from binex.models.run import Origin, RunMode, RunStatus, RunSummary
+from binex.models.task import SkipReason, TaskNode, TaskStatus, now
+from binex.runtime.assembly import People
 from binex.runtime.forks.forking import Edit, ForkRequest
+from binex.runtime.session import open_session
+from binex.tape.redaction import REDACTED
 from tests.runtime.conftest import Bench
-from tests.scripted import ScriptedAdapter
+from tests.scripted import ScriptedAdapter, forever
 
 OpenBench = Callable[..., Awaitable[Bench]]
 
@@ -292,3 +299,231 @@ async def test_an_artifact_that_is_missing_is_named_and_nothing_runs(open_bench:
     assert bench.agents.calls["think"] == 1
     fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("plan",)))
     assert fork.status is RunStatus.COMPLETED
+
+
+CHAIN = """
+    nodes:
+      a: {agent: "script://a", inputs: {x: 1}}
+      b: {agent: "script://b", inputs: {x: "${a.output}"}}
+      c: {agent: "script://c", inputs: {x: "${b.output}"}}
+      d: {agent: "script://d", inputs: {x: "${a.output}", y: "${c.output}"}}
+"""
+KEY = "sk-live-abcdefghijklmnopqrstuvwxyz0123456789ABCD"
+
+
+async def stopped(bench: Bench, text: str, at: str) -> RunSummary:
+    """A run of *text* that was interrupted while the task *at* never ended."""
+    running = asyncio.create_task(bench.run(text))
+    while not bench.agents.calls[at]:
+        await asyncio.sleep(0.01)
+    bench.session.interrupt()
+    return await running
+
+
+async def test_one_node_alone_is_refused_where_what_it_needs_never_ended(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(b=forever))
+    parent = await stopped(bench, CHAIN, "b")
+    with pytest.raises(InputError, match="--only c: it needs 'b', which never ended") as caught:
+        await bench.session.fork(parent.run_id, ForkRequest(only="c"))
+    assert "--from b" in (caught.value.fix or "")
+
+
+async def test_what_one_fork_left_out_the_next_one_executes(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    parent = await bench.run(CHAIN)
+    bench.agents.behaviours["b"] = always("new")
+    alone = await bench.session.fork(parent.run_id, ForkRequest(only="b"))
+    fork = await bench.session.fork(alone.run_id, ForkRequest(from_=("d",)))
+    assert fork.outputs == {"d": {"output": {"x": {"x": 1}, "y": {"x": "new"}}}}
+
+
+async def test_what_was_cancelled_in_the_parent_is_executed(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(think=forever))
+    running = asyncio.create_task(bench.run(DIAMOND))
+    while not bench.agents.calls["think"]:
+        await asyncio.sleep(0.01)
+    (run,) = await bench.session.store.list_runs()
+    await bench.session.cancel(run.id)
+    parent = await running
+    assert parent.status is RunStatus.CANCELLED
+    del bench.agents.behaviours["think"]
+    fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("other",)))
+    assert fork.status is RunStatus.COMPLETED
+    assert fork.outputs == {"end": {"output": {"x": {"plan": {"topic": "tides"}}, "y": {"x": 1}}}}
+
+
+async def test_an_input_may_take_the_place_of_a_variable_that_nothing_else_refers_to(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    parent = await bench.run('nodes: {a: {agent: "script://a", inputs: {topic: "${user.topic}"}}}', topic="tides")
+    fork = await bench.session.fork(parent.run_id, ForkRequest(fields=(field("a", "inputs", "topic", value="bees"),)))
+    assert fork.outputs == {"a": {"output": {"topic": "bees"}}}
+    assert fork.run.variables == {}
+
+
+async def test_a_secret_that_is_given_again_does_not_count_as_a_change_beside_the_only_node(
+    open_bench: OpenBench,
+) -> None:
+    bench = await open_bench()
+    nodes = ", ".join(f'{name}: {{agent: "script://{name}", inputs: {{x: "${{user.token}}"}}}}' for name in "ab")
+    parent = await bench.run(f"nodes: {{{nodes}}}", token=KEY)
+    fork = await bench.session.fork(parent.run_id, ForkRequest(only="a", variables={"token": KEY}))
+    assert bench.agents.calls == {"a": 2, "b": 1}
+    assert fork.status is RunStatus.COMPLETED
+
+
+async def test_no_secret_in_a_change_is_kept(open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_TOKEN", "tok-1234567890abcdef")
+    bench = await open_bench()
+    flow = """
+        nodes:
+          a: {agent: "script://a", inputs: {x: 1}}
+          b: {agent: "script://b", inputs: {x: "${a.output}", token: "${secret.THE_TOKEN}"}}
+    """
+    parent = await bench.run(flow)
+    fields = (
+        field("b", "config", "api_key", value=KEY),
+        field("b", "config", "password", value="only its name tells"),
+        field("b", "system_prompt", value=f"say {KEY}"),
+    )
+    edits = (Edit("a", "output", "it is tok-1234567890abcdef"),)
+    fork = await bench.session.fork(parent.run_id, ForkRequest(fields=fields, edits=edits))
+    assert bench.agents.tasks[-1].config == {"api_key": KEY, "password": "only its name tells"}
+    store = bench.session.store
+    kept = f"{fork.run}{await store.get_source(fork.run.workflow_hash)}{await store.get(f'{fork.run_id}~a~output')!r}"
+    edited = await store.get(f"{fork.run_id}~a~output")
+    assert edited is not None
+    assert edited.content == f"it is {REDACTED}"
+    assert not [secret for secret in (KEY, "only its name tells", "tok-123") if secret in kept]
+    with pytest.raises(InputError, match="looked like a secret and was not kept"):
+        await bench.session.fork(fork.run_id, ForkRequest(from_=("b",)))
+
+
+async def test_a_fork_of_a_fork_reads_keys_again_from_the_unchanged_file(tmp_path: Path) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text(
+        "nodes:\n"
+        f'  a: {{agent: local://echo, config: {{api_key: "{KEY}"}}, inputs: {{x: 1}}}}\n'
+        '  b: {agent: local://echo, inputs: {x: "${a.output}"}}\n'
+    )
+    async with open_session(tmp_path / ".binex") as session:
+        parent = await session.run(file)
+        fork = await session.fork(parent.run_id, ForkRequest(fields=(field("b", "inputs", "x", value=2),)))
+        again = await session.fork(fork.run_id, ForkRequest(from_=("b",)))
+        assert again.outputs["b"] == {"output": 2}
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (ForkRequest(from_=("other",), only="think"), "--only think executes nothing else, and --from other"),
+        (ForkRequest(from_=("plan",), edits=(Edit("plan", "output", 1),)), "plan is executed again"),
+        (ForkRequest(fields=(field("plan", "config", value={}),), edits=(Edit("plan", "output", 1),)), "again"),
+    ],
+)
+async def test_what_contradicts_itself_is_refused(open_bench: OpenBench, request_: ForkRequest, said: str) -> None:
+    bench = await open_bench()
+    parent = await bench.run(DIAMOND)
+    with pytest.raises(InputError, match=said):
+        await bench.session.fork(parent.run_id, request_)
+
+
+async def test_who_asks_the_same_several_times_gets_an_answer_each_time(open_bench: OpenBench) -> None:
+    count = 0
+
+    async def sample(_: TaskNode) -> Any:
+        nonlocal count
+        count += 1
+        return await forever(_) if count == 3 else count
+
+    flow = """
+        nodes:
+          list: {agent: "script://list", inputs: {x: 1}}
+          each: {agent: "script://each", foreach: list, max_parallel: 1, inputs: {same: 1}}
+          more: {agent: "script://each", inputs: {same: 1}, depends_on: [each]}
+          end: {agent: "script://end", inputs: {x: "${each.output}", y: "${more.output}"}}
+    """
+    bench = await open_bench(agents=ScriptedAdapter(list=always([1, 2, 3, 4]), each=sample))
+    parent = await stopped(bench, flow, "each[2]")
+    fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("end",)))
+    assert fork.outputs == {"end": {"output": {"x": [1, 2, 4, 5], "y": 6}}}
+
+
+async def test_what_somebody_said_does_not_answer_another_question(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(question: Question) -> Answer:
+        asked.append(question.task)
+        if asked == ["first", "second"]:
+            session.interrupt()
+            await asyncio.Event().wait()
+        return Answer(value="approved", at=now())
+
+    flow = """
+        nodes:
+          first: {agent: human://approve, inputs: {x: 1}}
+          work: {agent: local://echo, inputs: {x: "${first.output}"}}
+          second: {agent: human://approve, inputs: {x: 1}, depends_on: [work]}
+    """
+    (tmp_path / "flow.yaml").write_text(flow)
+    async with open_session(tmp_path / ".binex", people=People(answer)) as session:
+        parent = await session.run(tmp_path / "flow.yaml")
+        await session.fork(parent.run_id, ForkRequest(from_=("work",)))
+    assert asked == ["first", "second", "second"]
+
+
+async def test_a_tool_of_today_counts_as_it_is_today(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(
+        "nodes:\n"
+        '  a: {agent: llm://mock/a, tools: ["python://steps.tool"], inputs: {x: 1}}\n'
+        '  b: {agent: llm://mock/b, tools: ["python://steps.tool"], inputs: {x: "${a.output}"}}\n'
+    )
+    (tmp_path / "steps.py").write_text("def tool(x: int) -> int:\n    '''A tool.'''\n    return 1\n")
+    async with open_session(tmp_path / ".binex") as session:
+        parent = await session.run(tmp_path / "flow.yaml")
+        (tmp_path / "steps.py").write_text("def tool(x: int) -> int:\n    '''A tool.'''\n    return 2222\n")
+        fork = await session.fork(parent.run_id, ForkRequest(from_=("a",)))
+        keys = [{r.task: r.key for r in await session.store.list_records(run)} for run in (parent.run_id, fork.run_id)]
+        assert keys[0]["b"] != keys[1]["b"], "its tool is another one now"
+        assert fork.recalled == 0
+
+
+async def test_nothing_starts_once_a_fork_was_stopped_while_it_looked_for_what_is_known(
+    open_bench: OpenBench, tmp_path: Path
+) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, Notice) and "think is executed again" in event.message:
+            bench.session.interrupt()
+
+    bench = await open_bench(agents=ScriptedAdapter(think=always("long " * 100_000)), listeners=[stop])
+    parent = await bench.run(DIAMOND)
+    for file in (tmp_path / ".binex" / "artifacts" / parent.run_id).glob("*think*"):
+        file.unlink()
+    fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("plan",)))
+    assert fork.status is RunStatus.INTERRUPTED
+    assert bench.agents.calls["think"] == 1
+
+
+async def test_a_fork_that_died_before_it_took_anything_over_does_not_go_on_without_it(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(
+        'nodes:\n  a: {agent: local://echo, inputs: {x: 1}}\n  b: {agent: local://echo, inputs: {x: "${a.output}"}}\n'
+    )
+    async with open_session(tmp_path / ".binex") as session:
+        parent = await session.run(tmp_path / "flow.yaml")
+        change = Change(kind=ChangeKind.ARTIFACT, node="a", path=("output",), option="--edit a.output")
+        origin = Origin(parent=parent.run_id, mode=RunMode.FORK, changes=(change,))
+        died = parent.run.model_copy(update={"id": new_run_id(), "status": RunStatus.RUNNING, "origin": origin})
+        async with session.store.open_run(died, await session.store.get_source(died.workflow_hash)):
+            pass  # all that its process came to do
+        with pytest.raises(RunError, match="was stopped before it had begun") as caught:
+            await session.resume(died.id)
+        assert f"binex replay {parent.run_id}" in (caught.value.fix or "")
+
+
+async def test_the_most_that_the_parent_was_allowed_to_cost_holds_for_a_fork_as_well(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    parent = await bench.session.run(bench.spec(DIAMOND), max_cost=1.0)
+    fork = await bench.session.fork(parent.run_id, ForkRequest(from_=("think",)))
+    assert fork.run.budget == parent.run.budget
+    more = await bench.session.fork(parent.run_id, ForkRequest(from_=("think",)), max_cost=2.0)
+    assert more.run.budget is not None
+    assert more.run.budget.max_cost == 2.0

@@ -1,14 +1,18 @@
 """Replay: everything is executed again, nothing is asked, and what came out is compared to the byte."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from binex.analysis.replayed import DifferenceKind, ReplayVerdict, compare_replay
-from binex.errors import RunError
+from binex.analysis.varying import find_varying
+from binex.errors import DamagedDataError, RunError
+from binex.models.event import Event, TaskSettled
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.models.task import TaskStatus
 from binex.runtime.assembly import People
@@ -17,7 +21,8 @@ from binex.runtime.session import Session, open_session
 from binex.tape.redaction import REDACTED
 from tests.model_server import ModelServer
 from tests.runtime.conftest import Bench
-from tests.runtime.test_forks import DIAMOND, snapshot
+from tests.runtime.test_forks import DIAMOND, FAN, always, snapshot
+from tests.scripted import ScriptedAdapter, fail_first
 
 OpenBench = Callable[..., Awaitable[Bench]]
 
@@ -258,6 +263,7 @@ async def test_a_run_that_was_stopped_is_replayed_as_far_as_it_came(open_bench: 
     assert bench.agents.calls == {"plan": 2, "other": 2, "think": 1}
     assert verdict.is_equal, verdict.first
     assert verdict.taken_over == 1
+    assert verdict.run.status is RunStatus.CANCELLED, "not all of it was executed, so it is not completed"
 
 
 async def test_a_replay_does_not_go_on_and_says_what_to_do(open_bench: OpenBench) -> None:
@@ -329,3 +335,111 @@ async def test_a_fork_of_one_node_is_replayed_with_the_same_left_out(open_bench:
         fork = await bench.session.fork(run.run_id, request)
         verdict = await replay(bench.session, fork)
         assert verdict.is_equal, verdict.first
+
+
+async def test_items_that_were_stopped_are_stopped_however_fast_the_others_are_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+        import asyncio, os
+
+        PAUSES = {0: 0.15, 1: 0.05, 2: 0.05}
+
+        async def work(x):
+            if "AT_ONCE" not in os.environ:
+                await asyncio.sleep(PAUSES.get(x, 30))
+            if x == 0:
+                raise ValueError("no")
+            return x
+    """
+    flow = """
+        concurrency: 3
+        nodes:
+          each: {agent: local://steps.work, foreach: "${user.xs}", on_item_failure: fail_fast, inputs: {x: "${item}"}}
+    """
+    file = write(tmp_path, flow, code)
+    async with open_session(tmp_path / ".binex") as session:
+        run = await session.run(file, vars={"xs": [0, 1, 2, 3, 4, 5]})
+        statuses = {record.task: record.status for record in await session.store.list_records(run.run_id)}
+        assert list(statuses.values()).count(TaskStatus.CANCELLED) == 2
+        monkeypatch.setenv("AT_ONCE", "1")
+        verdict = await replay(session, run)
+        assert verdict.is_equal, verdict.differences
+
+
+async def test_only_the_last_try_of_a_fail_fast_node_counts(open_bench: OpenBench) -> None:
+    flow = """
+        concurrency: 2
+        nodes:
+          list: {agent: "script://list", inputs: {x: 1}}
+          each: {agent: "script://each", foreach: list, on_item_failure: fail_fast, inputs: {x: "${item}"}}
+    """
+    bench = await open_bench(agents=ScriptedAdapter(list=always([0, 1, 2, 3]), each=fail_first(1)))
+    run = await bench.run(flow)
+    while run.status is RunStatus.FAILED:
+        run = await bench.session.resume(run.run_id, retry_failed=True)
+    bench.agents.behaviours["each"] = always(2)
+    verdict = await replay(bench.session, run)
+    assert verdict.is_equal, verdict.differences
+
+
+async def test_an_edited_list_is_replayed_with_its_items_as_they_were(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(list=always(["a", "b"])))
+    run = await bench.run(FAN)
+    fork = await bench.session.fork(run.run_id, ForkRequest(edits=(Edit("each", "output", ["by hand"]),)))
+    verdict = await replay(bench.session, fork)
+    assert verdict.is_equal, verdict.differences
+    assert verdict.taken_over == 3
+
+
+async def test_an_item_that_is_sometimes_missing_varies_because_of_its_list(open_bench: OpenBench) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(list=always([1, 2])))
+    run = await bench.run(FAN)
+    bench.agents.behaviours["list"] = always([1])
+    found = await find_varying(bench.session.store, run.run, [await replay(bench.session, run) for _ in range(2)])
+    assert {task.task: task.follows_from for task in found.tasks} == {
+        "list": (),
+        "each[1]": ("list",),
+        "each": ("each[1]",),
+        "end": ("each",),
+    }
+
+
+async def test_what_was_refused_offline_is_refused_again(tmp_path: Path) -> None:
+    flow = """
+        nodes:
+          ask: {agent: llm://mock/a, inputs: {x: 1}}
+          show: {agent: local://echo, inputs: {x: "${ask.output}"}}
+    """
+    file = write(tmp_path, flow)
+    async with open_session(tmp_path / ".binex") as session:
+        run = await session.run(file, offline=True)
+        assert run.status is RunStatus.FAILED
+        verdict = await replay(session, run)
+        assert verdict.is_equal, verdict.first
+
+
+async def test_a_damaged_reply_stops_a_replay_at_its_own_task_and_not_before(tmp_path: Path) -> None:
+    flow = """
+        nodes:
+          first: {agent: llm://mock/a, inputs: {x: 1}, config: {answers: [{text: one}]}}
+          second: {agent: llm://mock/a, inputs: {x: "${first.output}"}, config: {answers: [{text: two}]}}
+          third: {agent: llm://mock/a, inputs: {x: "${second.output}"}, config: {answers: [{text: three}]}}
+    """
+    file = write(tmp_path, flow)
+    async with open_session(tmp_path / ".binex") as session:
+        run = await session.run(file)
+        calls = {call.task: call for call in await session.store.list_calls(run.run_id)}
+    response = calls["third"].response
+    assert response is not None
+    with closing(sqlite3.connect(tmp_path / ".binex" / "binex.db")) as database:
+        link = bytes.fromhex(response.last)
+        database.execute(
+            "UPDATE blobs SET content = x'00' WHERE sha256 = (SELECT blob FROM links WHERE id = ?)", [link]
+        )
+        database.commit()
+    told: list[Event] = []
+    async with open_session(tmp_path / ".binex", listeners=[told.append]) as session:
+        with pytest.raises(DamagedDataError, match=response.last[:12]):
+            await session.replay(run.run_id)
+    assert [event.record.task for event in told if isinstance(event, TaskSettled)] == ["first", "second"]

@@ -17,6 +17,7 @@ from binex.models.task import SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
 from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.stops.held import HELD
 from binex.runtime.stops.stops import Stops
 from tests.runtime.conftest import Bench
 from tests.scripted import ScriptedAdapter, fail_first, forever
@@ -35,6 +36,40 @@ EACH = """
     nodes:
       each: {agent: script://give, foreach: "${user.list}", inputs: {n: "${item}"}}
       end: {agent: script://give, inputs: {all: "${each}"}}
+"""
+FAIL_FAST = """
+    inputs: {list: {type: array, default: [0, 1, 2, 3]}}
+    nodes:
+      each:
+        agent: local://courses.give
+        foreach: "${user.list}"
+        max_parallel: 2
+        on_item_failure: fail_fast
+        inputs: {n: "${item}"}
+      late: {agent: local://courses.wait}
+"""
+COURSES = """
+import pathlib, time
+
+HERE = pathlib.Path(__file__).parent
+
+def give(n):
+    if n == 3:
+        (HERE / "last").touch()
+    if n == 1:
+        while not (HERE / "last").exists():
+            time.sleep(0.01)
+        (HERE / ("failed-2" if (HERE / "failed-1").exists() else "failed-1")).touch()
+        raise ValueError("no luck")
+    return n
+
+def wait():
+    failed = HERE / ("failed-2" if (HERE / "failed-1").exists() else "failed-1")
+    while not failed.exists():
+        time.sleep(0.01)
+    time.sleep(0.05)  # the run hears of this last
+    failed.with_name("heard-" + failed.name).touch()
+    return True
 """
 LOCAL = """
     nodes:
@@ -250,6 +285,13 @@ async def test_of_several_outputs_only_those_that_differ_count_as_edited(open_be
     assert summary.outputs == {"a": {"one": 1, "two": {"x": 1}}}
     infos = await bench.session.store.list_artifacts(summary.run_id)
     assert {info.output: info.lineage.edited for info in infos} == {"one": True, "two": False}
+
+
+async def test_true_in_the_place_of_one_is_an_edit(open_bench: OpenBench) -> None:
+    bench = await open_bench(people=People(Somebody({"edit": {"x": True}})))
+    summary = await run(bench, CHAIN, at("a:after"))
+    assert await content(bench, summary, "a") == {"x": True}
+    assert await content(bench, summary, "b") == {"y": True}
 
 
 async def test_an_edited_output_must_fit_the_schema_of_the_task(open_bench: OpenBench) -> None:
@@ -538,6 +580,46 @@ async def asked(bench: Bench, count: int = 1) -> Question:
 # --- together with the rest -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("other", ["run", "task", "attempt", "artifact"])
+async def test_what_a_bundle_says_was_held_is_not_taken_for_that_of_another_task(
+    open_bench: OpenBench, other: str
+) -> None:
+    bench = await open_bench(people=People(Somebody()))  # who leaves at once
+    victim = await run(bench, CHAIN, Stops())
+    records = await bench.session.store.list_records(victim.run_id)
+    summary = await run(bench, CHAIN, at("b:after"))
+    await answer(bench, summary, "continue")
+    store = bench.session.store
+    held: Any = (await store.list_bookmarks(summary.run_id))["b"][HELD]
+    match other:
+        case "run":
+            held["record"] |= {"run_id": victim.run_id, "attempt": 7}
+        case "task":
+            held["record"] |= {"task": "c", "node_id": "c"}
+        case "attempt":
+            held["record"] |= {"attempt": 10**30}
+        case _:
+            held["artifacts"][0]["info"] |= {"run_id": victim.run_id}
+    async with store.take_run(summary.run_id):
+        await store.keep_bookmark(summary.run_id, "b", HELD, held)
+    resumed = await bench.session.resume(summary.run_id)
+    assert resumed.status is RunStatus.COMPLETED
+    assert await store.list_records(victim.run_id) == records
+    assert bench.agents.calls["b"] == 3  # it was executed again
+
+
+@pytest.mark.parametrize("key", ["before", "before-x", "later-1", "after-1-x"])
+async def test_a_question_that_no_stop_has_asked_is_none(open_bench: OpenBench, key: str) -> None:
+    bench = await open_bench(people=People(Somebody()))
+    summary = await run(bench, CHAIN, at("b"))
+    (asked,) = summary.questions
+    odd = asked.model_copy(update={"id": f"{summary.run_id}~c~{key}", "task": "c"})
+    async with bench.session.store.take_run(summary.run_id):
+        await bench.session.store.ask(odd)
+    await answer(bench, summary, "continue")
+    assert (await bench.session.resume(summary.run_id)).status is RunStatus.COMPLETED
+
+
 async def test_edited_inputs_hold_for_a_task_that_is_executed_again_later(open_bench: OpenBench) -> None:
     bench = await open_bench(people=People(Somebody({"edit": {"y": 2}})))  # who then leaves
     summary = await run(bench, CHAIN, at("b", "b:after"))
@@ -562,6 +644,23 @@ async def test_a_replay_from_the_tape_follows_what_was_done_by_hand(open_bench: 
         "c": TaskStatus.SKIPPED,
         "d": TaskStatus.COMPLETED,
     }
+
+
+async def test_a_replay_takes_its_course_also_while_somebody_thinks_at_a_stop(open_bench: OpenBench) -> None:
+    class Thinking(Somebody):
+        async def __call__(self, question: Question) -> Answer | None:
+            while not (bench.folder / "heard-failed-2").exists():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # so that the run has heard of it
+            return await super().__call__(question)
+
+    bench = await open_bench(people=People(Thinking("continue")))
+    (bench.folder / "courses.py").write_text(COURSES)
+    first = await run(bench, FAIL_FAST, Stops())
+    again = await bench.session.replay(first.run_id, stops=at("each[0]"))
+    before, after = await bench.records(first), await bench.records(again)
+    assert before.keys() == {"each", "each[0]", "each[1]", "each[2]", "each[3]", "late"}
+    assert {path: one.status for path, one in before.items()} == {path: one.status for path, one in after.items()}
 
 
 async def test_an_edited_output_is_never_taken_for_another_run(open_bench: OpenBench) -> None:

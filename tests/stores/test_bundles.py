@@ -218,8 +218,11 @@ async def test_a_run_that_names_what_is_not_there_has_no_bundle(store: RunStore)
         await store.settle([make_record(CHILD, output_artifacts=(f"{CHILD}~plan~output",))])
     run = await store.get_run(CHILD)
     assert run is not None
-    with pytest.raises(DamagedDataError, match=f"names artifact {CHILD}~plan~output"):
+    with pytest.raises(
+        DamagedDataError, match=f"cannot be exported: a record names artifact {CHILD}~plan~output"
+    ) as said:
         await exported(store, run)
+    assert "imported" not in str(said.value)
     async with store.open_run(make_run(PARENT), SOURCE):
         await store.settle([make_record(PARENT, reused_from="1gone", status=TaskStatus.SKIPPED)])
     run = await store.get_run(PARENT)

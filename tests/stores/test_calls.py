@@ -126,6 +126,8 @@ async def test_calls_share_the_parts_that_their_bodies_begin_with(store: RunStor
         ]
         await store.flush()
     assert [(await bodies_of(store, call))[0] for call in calls] == bodies
+    requests = [call.request for call in calls if call.request is not None]
+    assert await store.read_bodies([*requests, *reversed(requests)]) == [*bodies, *reversed(bodies)]
 
 
 async def test_parts_that_are_given_again_are_kept_once(store: RunStore) -> None:
@@ -148,6 +150,17 @@ async def test_a_missing_part_is_a_named_error(store: RunStore) -> None:
         await store.flush()
     with pytest.raises(DamagedDataError, match=f"the body {body.last[:12]} .*: its link {body.last[:12]} is missing"):
         await store.read_body(body)
+
+
+async def test_of_several_bodies_the_one_that_is_missing_is_named(store: RunStore) -> None:
+    run = make_run()
+    (kept, parts), (body, _) = make_body(b"kept"), make_body(b"never kept")
+    async with store.open_run(run, SOURCE):
+        store.keep_call(make_call(run.id, request=kept, response=body), parts)
+        await store.flush()
+    assert await store.read_bodies([]) == []
+    with pytest.raises(DamagedDataError, match=f"the body {body.last[:12]} .*is missing"):
+        await store.read_bodies([kept, body])
 
 
 # --- bookmarks ----------------------------------------------------------------------------------------------

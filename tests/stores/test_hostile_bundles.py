@@ -397,8 +397,13 @@ def rename(field: str, value: object) -> Change:
         (layout.RUNS, rename("id", "1other")),
         (layout.RUNS, rename("status", "excellent")),
         (layout.RUNS, rename("origin", {"parent": "1gone", "mode": "fork"})),
+        (layout.RUNS, rename("origin", {"parent": PARENT, "mode": "replay"})),
+        (layout.RUNS, rename("origin", {"parent": CHILD, "mode": "replay"})),  # which was made from it
         (layout.RUNS, rename("workflow_hash", "00" * 32)),
         (layout.RUNS, rename("started_at", "yesterday")),
+        (layout.RUNS, rename("started_at", "2026-11-22T10:00:00")),  # nothing compares with it
+        (layout.RUNS, rename("started_at", "9999-12-31T23:59:59Z")),  # the next year somewhere on Earth
+        (layout.QUESTIONS, lambda row: row["answer"].update(at="2026-11-22T10:00:00")),
         (layout.RUNS, rename("duration_ms", 10**400)),
         (layout.RUNS, rename("surprise", 1)),
         (layout.WORKFLOWS, rename("hash", "00" * 32)),
@@ -433,6 +438,7 @@ def rename(field: str, value: object) -> Change:
         (layout.CALLS, lambda row: row["request"].update(last="../x")),
         (layout.CALLS, lambda row: row["request"].update(size=1)),
         (layout.CALLS, lambda row: row["request"].update(size=-1)),
+        (layout.CALLS, rename("chunks", [[0.0, 9], [1.0, -9], [2.0, 9]])),
         (layout.CALLS, lambda row: row.pop("response")),  # its bytes belong to nothing then
         (layout.LINKS, rename("id", "00" * 32)),
         (layout.LINKS, rename("sha256", "00" * 32)),

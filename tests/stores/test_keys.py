@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binex.models.run import RunStatus
+from binex.models.run import Origin, RunMode, RunStatus
 from binex.models.task import ExecutionRecord, TaskStatus
 from binex.stores.backends import schema
 from binex.stores.doctor import salvage
@@ -85,6 +85,15 @@ async def test_what_an_imported_run_says_is_not_found(store: RunStore, indexing:
     own = await keep(store)
     await indexing()
     assert await found(store, own) == []
+
+
+async def test_what_a_replay_was_answered_by_a_tape_is_not_found(store: RunStore, indexing: Any) -> None:
+    first = await keep(store, {})
+    await keep(store, {}, origin=Origin(parent=first, mode=RunMode.REPLAY))
+    fork = await keep(store, {}, origin=Origin(parent=first, mode=RunMode.FORK))
+    own = await keep(store)
+    await indexing()
+    assert await found(store, own) == [(fork, "plan"), (first, "plan")]
 
 
 async def test_only_older_runs_are_looked_at_where_that_is_asked_for(store: RunStore, indexing: Any) -> None:

@@ -18,6 +18,8 @@ from binex.models.call import CallKind
 from binex.tape.asked import Asked, hash_asked
 from binex.tape.player import Player
 from binex.tape.recorder import ENDED_FIRST, CutOffError
+from binex.tape.redaction import Redactor
+from binex.tape.taping import AttemptRecorder
 from tests.servers import serving
 from tests.tape.conftest import Tape
 from tests.tape.test_hooks import ASYNC, ERRORS, SYNC, ask, ask_async, numbers
@@ -327,3 +329,51 @@ def test_everything_else_decides() -> None:
         for body in (b'{"text": "a"}', b'{"text": "b"}', b'{"id": 1}', b'{"id": 2}')
     }
     assert len(asked) == 16
+
+
+KEPT_REPLY = b'{"text": "two a day"}\n'
+
+
+def answer_again(tape: Tape, again: Tape, *secrets: str, request: bytes = b'{"asked": 1}') -> None:
+    """Record once more what the tape answers, where it is kept too."""
+    recorder = again.recorder(*secrets, player=Player(tape.calls, tape.read, is_kept_here=True))
+    recorded = recorder.answer(CallKind.MODEL, "mock/a", request, media_type="application/json")
+    assert recorded is not None
+    with recorder.begin(CallKind.MODEL, "mock/a", request, media_type="application/json") as taping:
+        taping.chunk(recorded.body)
+
+
+def record_reply(tape: Tape) -> None:
+    taping = tape.recorder().begin(CallKind.MODEL, "mock/a", b'{"asked": 1}', media_type="application/json")
+    with taping:
+        taping.chunk(KEPT_REPLY)
+
+
+def test_what_is_kept_there_already_is_not_handed_over_again(tape: Tape) -> None:
+    record_reply(tape)
+    again = Tape()
+    answer_again(tape, again)
+    assert again.handed_over == []
+    assert (again.call.request, again.call.response) == (tape.call.request, tape.call.response)
+    assert again.call.asked == tape.call.asked
+
+
+def test_a_secret_that_only_became_known_since_is_cut_out_of_what_is_answered(tape: Tape) -> None:
+    record_reply(tape)
+    again = Tape()
+    answer_again(tape, again, "two a day")
+    assert again.response == b'{"text": "[redacted]"}\n'
+    assert b"two a day" not in again.everything()
+
+
+def test_a_secret_that_becomes_known_between_question_and_call_is_cut_out_of_the_request(tape: Tape) -> None:
+    record_reply(tape)
+    again, redactor = Tape(), Redactor(())
+    recorder = AttemptRecorder(
+        "run", "task", 1, sink=again.take, redactor=redactor, player=Player(tape.calls, tape.read, is_kept_here=True)
+    )
+    recorder.answer(CallKind.MODEL, "mock/a", b'{"asked": 1}')
+    redactor.add(["asked"])
+    with recorder.begin(CallKind.MODEL, "mock/a", b'{"asked": 1}') as taping:
+        taping.chunk(b"{}")
+    assert again.request == b'{"[redacted]": 1}'

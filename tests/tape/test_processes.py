@@ -1,6 +1,8 @@
 """Calls of functions in processes of their own are on the tape of their attempt."""
 
 import asyncio
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from binex.models.call import CallKind
 from binex.tape.asked import Asked
 from binex.tape.player import Player
 from binex.tape.recorder import ENDED_FIRST, CutOffError
+from binex.tape.transfer import ProcessRecorder, Receiver
 from tests.adapters.workbench import Workbench
 from tests.servers import LoopbackServer, serving
 from tests.tape.conftest import Tape, words_of
@@ -317,6 +320,21 @@ async def test_a_process_that_dies_while_it_is_answered_holds_nobody_up(
         await asyncio.wait_for(
             bench.value_of("steps.die_while_asking", {"url": f"{server.url}/large"}, isolated=True), 30
         )
+
+
+def test_a_call_that_begins_while_its_attempt_ends_is_dropped(tape: Tape) -> None:
+    sent: list[Sequence[bytes]] = []
+    there = ProcessRecorder("r", "t", 1, ask=None, send=sent.append)
+
+    class Headers(list[tuple[str, str]]):
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            there.close()  # as the main thread does between two steps of another one
+            return super().__iter__()
+
+    there.begin(CallKind.HTTP, "http://host/", b"words", headers=Headers([("a", "b")]))
+    receiver = Receiver(tape.recorder())
+    for description, *bodies in sent:
+        receiver.take(json.loads(description), bodies)
 
 
 async def test_calls_that_say_the_same_again_arrive_whole(tape: Tape, server: LoopbackServer, bench: Workbench) -> None:

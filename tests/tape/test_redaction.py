@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from binex.models.json_value import encode_json
 from binex.tape.key_shapes import KEY_SHAPES, KeyShape
 from binex.tape.redaction import NOT_CUT, REDACTED, Redactor, find_shapes
 
@@ -290,3 +291,18 @@ def test_a_text_that_was_clean_is_cut_once_its_value_is_known() -> None:
     assert redactor.redact_text("GET /canary-0123456789", shapes=True) == "GET /canary-0123456789"
     redactor.add(["canary-0123456789"])
     assert redactor.redact_text("GET /canary-0123456789", shapes=True) == "GET /[redacted]"
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(JSON, st.lists(SECRETS, max_size=3), st.integers(0, 2))
+def test_what_is_surely_left_is_left(value: JsonValue, secrets: list[str], escapes: int) -> None:
+    for _ in range(escapes):
+        value = [json.dumps(value), *secrets[:1]]
+    redactor = Redactor(secrets)
+    if redactor.leaves(encode_json(value)):
+        assert redactor.redact_json(value) == value
+
+
+def test_own_patterns_are_never_surely_left() -> None:
+    assert Redactor(["hunter-of-two"]).leaves(b'{"a": 1}')
+    assert not Redactor([], custom=["tok-[0-9]+"]).leaves(b'{"a": 1}')

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Final
 
 from binex.models.call import CallKind
@@ -33,12 +32,15 @@ async def answer_of_tape(recorder: Recorder, kind: CallKind, target: str, reques
 
 async def lines_to_play(recorded: Recorded) -> AsyncIterator[bytes]:
     """The lines of a response, each as soon as all of it has come; what was given up then has no end."""
-    if not recorded.pauses:
-        recorded = replace(recorded, chunks=())  # all is there: nobody can tell in which pieces it came
-    begun = b""
-    async for piece in play_async(recorded):
-        *whole, begun = (begun + piece).split(b"\n")
+    if not recorded.pauses and not recorded.was_cancelled:  # nobody can tell in which pieces it came
+        *whole, begun = recorded.body.split(b"\n")
         for line in whole:
             yield line
+    else:
+        begun = b""
+        async for piece in play_async(recorded):
+            *whole, begun = (begun + piece).split(b"\n")
+            for line in whole:
+                yield line
     if begun:
         yield begun

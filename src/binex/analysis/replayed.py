@@ -7,6 +7,7 @@ from binex.analysis.first_difference import excerpts
 from binex.analysis.hashes import Hashes
 from binex.errors import DamagedDataError
 from binex.models.base import Model
+from binex.models.change import ChangeKind
 from binex.models.names import node_of, read_artifact_id
 from binex.models.run import Run, RunStatus
 from binex.models.task import ExecutionRecord, TaskStatus
@@ -76,7 +77,7 @@ async def compare_replay(store: RunStore, run: Run, parent: Run) -> ReplayVerdic
     """
     before = _final(await store.list_records(parent.id))
     after = _final(await store.list_records(run.id))
-    comparison = _Comparison(store, before, after, _changed_code(parent, run))
+    comparison = _Comparison(store, before, after, _changed_code(parent, run), _faults(run))
     differences: list[Difference] = []
     was_complete = parent.status in (RunStatus.COMPLETED, RunStatus.FAILED)
     added = [path for path in after if path not in before] if was_complete else []
@@ -105,12 +106,14 @@ class _Comparison:
         before: Mapping[str, ExecutionRecord],
         after: Mapping[str, ExecutionRecord],
         changed_code: Mapping[str, str],
+        faults: Mapping[str, str],
     ) -> None:
         self.artifacts = 0
         self._store = store
         self._before = before
         self._after = after
         self._changed_code = changed_code
+        self._faults = faults
         self._hashes = Hashes(store)
         self._items: dict[str, list[str]] = {}
         for path in before:
@@ -175,7 +178,8 @@ class _Comparison:
             except DamagedDataError as error:
                 return error.message, ""
             if artifact is None:
-                return f"artifact {id} is missing", ""
+                fix = "see what else is damaged with: binex doctor"
+                raise DamagedDataError(f"artifact {id} is missing: the store has no row of it", fix=fix)
             texts.append(artifact.data.decode("utf-8", "replace"))
         return excerpts(texts[0], texts[1])
 
@@ -201,6 +205,10 @@ class _Comparison:
         parts = [part for part in _other_parts(before, after) if part != "code"]
         if parts:
             causes.append(f"it was given another {', '.join(parts)}")
+        if after.is_edited and not before.is_edited:
+            causes.append("somebody changed it by hand")
+        if not causes and (fault := self._faults.get(node_of(after.task))):
+            causes.append(f"its calls were to meet {fault}")
         if not causes and after.status is TaskStatus.COMPLETED:
             causes.append("it was given the same and answered the same, and is not deterministic")
         return tuple(causes)
@@ -228,6 +236,12 @@ def _changed_code(parent: Run, run: Run) -> dict[str, str]:
     said = "the code of {} has changed since"
     handlers = parent.versions.handlers
     return {uri: said.format(uri) for uri, code in run.versions.handlers.items() if handlers.get(uri, code) != code}
+
+
+def _faults(run: Run) -> dict[str, str]:
+    """The faults that the calls of nodes were to meet, by node."""
+    changes = run.origin.changes if run.origin is not None else ()
+    return {node_of(change.node): str(change.value) for change in changes if change.kind is ChangeKind.FAULT}
 
 
 def _ending(record: ExecutionRecord | None) -> str:

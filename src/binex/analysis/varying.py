@@ -6,9 +6,12 @@ from binex.analysis.hashes import Hashes
 from binex.analysis.replayed import ReplayVerdict
 from binex.models.base import Model
 from binex.models.names import node_of, read_artifact_id
-from binex.models.run import Run
+from binex.models.run import Run, RunStatus
 from binex.models.task import ExecutionRecord
 from binex.stores.run_store import RunStore
+
+_COMPLETE = (RunStatus.COMPLETED, RunStatus.FAILED)
+"""Runs that came to all of their tasks."""
 
 
 class VaryingTask(Model):
@@ -17,6 +20,8 @@ class VaryingTask(Model):
     task: str
     ways: int
     """In how many different ways it came out, the recorded one included."""
+    is_steady: bool = False
+    """Whether all replays made the same, which only is not what was recorded: its code may have changed, say."""
     follows_from: tuple[str, ...] = ()
     """The varying tasks that it needs; empty where it varies by itself."""
 
@@ -40,24 +45,36 @@ async def find_varying(store: RunStore, parent: Run, verdicts: Sequence[ReplayVe
         StoreError: the store cannot be read.
     """
     hashes = Hashes(store)
-    ways: dict[str, set[tuple[str, ...]]] = {}
+    ends = [
+        {record.task: record for record in await store.list_records(run_id) if record.is_final}
+        for run_id in (parent.id, *(verdict.run.id for verdict in verdicts))
+    ]
     first: dict[str, ExecutionRecord] = {}
-    for run_id in (parent.id, *(verdict.run.id for verdict in verdicts)):
-        last = {record.task: record for record in await store.list_records(run_id) if record.is_final}
-        for path, record in last.items():
+    for of_run in ends if parent.status in _COMPLETE else ends[:1]:
+        for path, record in of_run.items():
             first.setdefault(path, record)
-            made = (record.status.value, *[await hashes.of(id) for id in record.output_artifacts])
-            ways.setdefault(path, set()).add(made)
-    varying = {path: len(found) for path, found in ways.items() if len(found) > 1}
+    varying: dict[str, int] = {}
+    steady: set[str] = set()
+    for path in first:
+        ways = [await _way(of_run.get(path), hashes) for of_run in ends]
+        if len(set(ways)) > 1:
+            varying[path] = len(set(ways))
+            if len(set(ways[1:])) == 1:
+                steady.add(path)
     return Variation(
         parent=parent.id,
         replays=tuple(verdict.run.id for verdict in verdicts),
         is_deterministic=not varying,
         tasks=tuple(
-            VaryingTask(task=path, ways=count, follows_from=_needed(first[path], varying))
+            VaryingTask(task=path, ways=count, is_steady=path in steady, follows_from=_needed(first[path], varying))
             for path, count in varying.items()
         ),
     )
+
+
+async def _way(record: ExecutionRecord | None, hashes: Hashes) -> tuple[str, ...]:
+    """How a task came out; nothing where there was no such task, as an item of a shorter list."""
+    return () if record is None else (record.status, *[await hashes.of(id) for id in record.output_artifacts])
 
 
 def _needed(record: ExecutionRecord, varying: dict[str, int]) -> tuple[str, ...]:

@@ -78,6 +78,8 @@ def _input(text: str, bound: Bound) -> Change:
     place, given = _split(text, "--input NODE.NAME=VALUE")
     node, name = _node_in(place, bound, "--input")
     option = f"--input {place}"
+    if not name:
+        raise InputError(f"{option}: this names no input", fix=f"write for example --input {node}.NAME=VALUE")
     names = bound.dag.input_names(node)
     if name not in names:
         fix = suggest(name[:80], names, f"inputs of '{node}'")

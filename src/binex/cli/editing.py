@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from binex.cli.render.text import escape
 from binex.errors import InputError
-from binex.models.json_value import decode_json
+from binex.models.json_value import decode_json, is_same_json
 
 _DEFAULT: Final = "vi"
 
@@ -36,7 +36,7 @@ class Draft:
             value = decode_json(self._text.encode())
         except (ValueError, RecursionError) as error:
             raise InputError(f"that is not JSON: {error}", fix="e opens it again") from error
-        if value == self._before:
+        if is_same_json(value, self._before):
             raise InputError("nothing was changed")
         return value
 

@@ -22,6 +22,8 @@ MCP_SCHEME: Final = "mcp://"
 _SHOWS: Final = "human://output"
 _IMPLIED_OUTPUTS: Final = {"human://approve": ("feedback",)}
 """What an agent makes besides the outputs that its node declares."""
+_FOR_FOREACH: Final = frozenset({"max_parallel", "max_items", "on_item_failure"})
+"""What a node may only say that has a ``foreach``."""
 _MAX_CYCLES: Final = 10
 _SHOWN_OF_CYCLE: Final = 12
 
@@ -145,13 +147,13 @@ class _Binder:
     def bind(self) -> PlannedNode:
         node = self._node
         self._check_names()
-        prompt = self._workflow.system_prompt_of(self._id)
+        prompt = None if node.system_prompt is None else self._workflow.system_prompt_of(self._id)
         foreach = self._bind_foreach()
         when = self._try(("when",), lambda: Condition(node.when or "", self._names)) if node.when is not None else None
         inputs = None if node.inputs is None else self._template(("inputs",), dict(node.inputs))
         config = (self._template(("config",), dict(node.config)) if node.config else None) or NOTHING
         system_prompt = None if prompt is None else self._template(("system_prompt",), prompt)
-        said = self._workflow.messages_of(self._id)
+        said = None if node.messages is None else self._workflow.messages_of(self._id)
         messages = None if said is None else self._template(("messages",), said)
         servers = self._bind_servers()
         templates = (inputs, config, system_prompt, messages, servers)
@@ -258,14 +260,10 @@ class _Binder:
     def _bind_foreach(self) -> Reference | None:
         node, names = self._node, self._names
         if node.foreach is None:
-            for field in ("max_parallel", "max_items", "on_item_failure"):
-                if field in node.model_fields_set:
-                    self._fault(
-                        (field,),
-                        f"node '{self._id}': '{field}' needs 'foreach'",
-                        "add foreach, or remove it",
-                        at_key=True,
-                    )
+            for field in sorted(node.model_fields_set & _FOR_FOREACH):
+                self._fault(
+                    (field,), f"node '{self._id}': '{field}' needs 'foreach'", "add foreach, or remove it", at_key=True
+                )
             return None
         text = node.foreach.strip()
         outside = replace(names, in_foreach=False)
@@ -317,6 +315,8 @@ def _find_cycles(nodes: Mapping[str, PlannedNode]) -> list[FieldFault]:
     faults: list[FieldFault] = []
     left = dict(nodes)
     order = {node_id: index for index, node_id in enumerate(nodes)}
+    if all(order.get(up, -1) < index for index, node in enumerate(nodes.values()) for up in node.depends_on):
+        return faults  # nothing depends on what comes after it, as in most files
     while len(faults) < _MAX_CYCLES:
         graph = {node.id: [up for up in node.depends_on if up in left] for node in left.values()}
         try:

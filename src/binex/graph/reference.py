@@ -125,12 +125,12 @@ class Names:
 
     def _bind_output(self, text: str, node: str, parts: list[str]) -> Reference:
         outputs = self.outputs[node]
+        if not parts and len(outputs) == 1:
+            return Reference(text, Source.NODE, node, outputs[0])
         named = (*outputs, *(self.implied or {}).get(node, ()))
         output, fields = _longest(parts, named)
         if output:
             return Reference(text, Source.NODE, node, output, tuple(fields))
-        if not parts and len(outputs) == 1:
-            return Reference(text, Source.NODE, node, outputs[0])
         wanted = parts[0] if parts else ""
         raise ExpressionError(
             f"{text}: node '{node}' has no output '{wanted}'" if parts else f"{text} names no output of '{node}'",

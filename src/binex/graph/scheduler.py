@@ -14,6 +14,7 @@ from binex.graph.capacity import Capacity
 from binex.graph.dag import DAG, PlannedNode
 from binex.graph.fan_out import FanOut, failed, items_of
 from binex.graph.scope import Item, RunContext, Scope
+from binex.models.collecting import collecting_later
 from binex.models.names import item_of, item_path, node_of
 from binex.models.task import Artifact, Outcome, SkipReason, TaskNode
 from binex.models.workflow import RetryPolicy
@@ -66,7 +67,8 @@ class Scheduler:
             b: deque() for b in self._capacity.buckets
         }
         self._known_items: dict[str, dict[int, Outcome]] = {}
-        self._start(known)
+        with collecting_later():
+            self._start(known)
 
     def is_complete(self) -> bool:
         """Whether every node is settled."""

@@ -13,9 +13,7 @@ from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Lookup, Reference, Source, as_text, follow
 from binex.models.names import item_path
 from binex.models.task import Artifact, TaskNode
-from binex.models.workflow import McpServer, Repair
-
-_DEFAULT_REPAIR = Repair()
+from binex.models.workflow import DEFAULT_REPAIR, McpServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class Scope:
             tools=node.spec.tools,
             mcp_servers={name: _as_server(server) for name, server in servers.items()},
             fallbacks=node.spec.fallbacks,
-            repair=node.spec.repair or _DEFAULT_REPAIR,
+            repair=node.spec.repair or DEFAULT_REPAIR,
         )
 
     def _default_inputs(self, node: PlannedNode, item: Item | None) -> dict[str, JsonValue]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 def collecting_later() -> Iterator[None]:
     """Collect no garbage in the block, which makes much at once that stays: a workflow, the records of a run.
 
-    The block must not wait for anything: the collector is that of the whole process. Where two threads are in such
-    a block, the first one that leaves it ends this for both.
+    The block must not wait for anything that may take long: the collector is that of the whole process. Where two
+    are in such a block, the first one that leaves it ends this for both.
     """
     if not gc.isenabled():
         yield

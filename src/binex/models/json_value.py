@@ -49,6 +49,11 @@ def encode_json(value: object) -> bytes:
     return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
 
 
+def is_same_json(one: JsonValue, other: JsonValue) -> bool:
+    """Whether both have the same text: to Python 1, 1.0 and true are equal."""
+    return one == other and encode_json(one) == encode_json(other)
+
+
 def decode_json(data: bytes) -> JsonValue:
     """The value that :func:`encode_json` wrote: a new one at every call, so that nobody shares it.
 

@@ -113,6 +113,14 @@ class Run(Model):
     is_imported: bool = False
     """Whether it came from a bundle: its outcomes were not seen here, so runs that were not made from it reuse none."""
 
+    @property
+    def may_be_reused(self) -> bool:
+        """Whether its outcomes may stand for tasks of other runs: they were seen here, and not asked of a tape.
+
+        What a replay was answered may be a fault that somebody asked for.
+        """
+        return not self.is_imported and (self.origin is None or self.origin.mode is not RunMode.REPLAY)
+
 
 class TaskFailure(Model):
     """One failed task of a run, in short."""

@@ -4,7 +4,7 @@ The docstrings under the fields are the descriptions in the JSON Schema (``binex
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -59,6 +59,9 @@ class RetryPolicy(Model):
     """The pause before the first repetition, in milliseconds; every pause is shortened by up to half, by chance."""
     max_delay_ms: Annotated[int, Field(ge=0, strict=True)] = 60_000
     """No pause is longer than this, in milliseconds."""
+
+
+_DEFAULT_RETRIES: Final = RetryPolicy()
 
 
 class InputSpec(Model):
@@ -124,6 +127,10 @@ class Repair(Model):
     """How often to ask again, with the error."""
     escalate: str | None = None
     """The model to ask when that did not help, as a URI."""
+
+
+DEFAULT_REPAIR: Final = Repair()
+"""What is done where the workflow does not say."""
 
 
 class MessageSpec(Model):
@@ -253,5 +260,5 @@ class WorkflowSpec(Model):
 
     def retry_policy_of(self, node_id: str) -> RetryPolicy:
         """When and how often a failed attempt of a node is repeated: what the node says, and else the defaults."""
-        default, own = self.defaults.retry_policy or RetryPolicy(), self.nodes[node_id].retry_policy
+        default, own = self.defaults.retry_policy or _DEFAULT_RETRIES, self.nodes[node_id].retry_policy
         return default if own is None else default.model_copy(update=own.model_dump(exclude_unset=True))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from binex.errors import BinexError, StoreError
 from binex.graph.fan_out import FanOut
 from binex.models.call import BodyPart, Call, CallKind
+from binex.models.collecting import collecting_later
 from binex.models.event import (
     CallRecorded,
     Event,
@@ -115,6 +116,7 @@ class RunLog:
         self._started = time.monotonic()
         self._counts: Counter[TaskStatus] = Counter()
         self._settled: set[str] = set()
+        self._has_cancelled = False
         self._failures: dict[str, ExecutionRecord] = {}
         self._blocked: dict[str, list[str]] = {}
         self._status: RunStatus | None = None
@@ -136,7 +138,8 @@ class RunLog:
         """Count outcomes that nobody executes here, and keep those that are another run's."""
         self.reused = len(taken.known)
         if taken.inherited:
-            await self._keep(taken.inherited)
+            with collecting_later():
+                await self._keep(taken.inherited)
         for outcome in taken.inherited or taken.known:
             self._count(outcome.record)
 
@@ -220,10 +223,9 @@ class RunLog:
         if self._writing:
             await asyncio.gather(*self._writing)
         await self._store.flush()
-        failed = any(path for path in self._failures if item_of(path) is None)
         self._run = self._run.model_copy(
             update={
-                "status": self._status or (RunStatus.FAILED if failed else RunStatus.COMPLETED),
+                "status": self._status or self._status_of_tasks(),
                 "ended_at": now(),
                 "duration_ms": round(self._run.duration_ms + (time.monotonic() - self._started) * 1000, 3),
                 "counts": dict(self._counts),
@@ -254,8 +256,15 @@ class RunLog:
             questions=self._questions,
         )
 
+    def _status_of_tasks(self) -> RunStatus:
+        """How a run ends whose tasks decide: no run is completed of which something was stopped."""
+        if any(item_of(path) is None for path in self._failures):
+            return RunStatus.FAILED
+        return RunStatus.CANCELLED if self._has_cancelled else RunStatus.COMPLETED
+
     def _count(self, record: ExecutionRecord) -> None:
         self._counts[record.status] += 1
+        self._has_cancelled |= record.status is TaskStatus.CANCELLED and item_of(record.task) is None
         if record.is_final:
             self._settled.add(record.task)
         if record.status in _FAILURES:

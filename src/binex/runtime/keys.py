@@ -9,14 +9,13 @@ from pydantic import JsonValue
 from binex.models.json_value import encode_json
 from binex.models.run import Versions
 from binex.models.task import TaskNode
-from binex.models.workflow import Repair
+from binex.models.workflow import DEFAULT_REPAIR
 from binex.tape.redaction import Redactor
 
 _VERSION: Final = "1"
 """Changes with the meaning of any part: keys of different versions never match."""
 _PART_CHARACTERS: Final = 16
 """How much of the hash of a part is kept: enough to tell two apart, and no key to what was hashed."""
-_DEFAULT_REPAIR: Final = Repair()
 
 
 class TaskKey(NamedTuple):
@@ -39,6 +38,7 @@ class Keys:
         self._versions = versions
         self._redactor = redactor
         self._of_nodes: dict[str, dict[str, str]] = {}
+        self._of_agents: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
 
     def of(self, task: TaskNode) -> TaskKey:
         """The key of *task*."""
@@ -61,13 +61,10 @@ class Keys:
         """The parts that are the same for all tasks of a node."""
         parts = self._of_nodes.get(task.node_id)
         if parts is None:
-            said: dict[str, JsonValue] = {"agent": task.agent, "outputs": list(task.outputs), "key": _VERSION}
-            version = self._versions.adapters.get(task.agent.partition("://")[0])
-            if version:
-                said["adapter"] = version
+            said: dict[str, JsonValue] = {}
             if task.output_schema is not None:
                 said["output_schema"] = task.output_schema
-            if task.repair != _DEFAULT_REPAIR:
+            if task.repair is not DEFAULT_REPAIR and task.repair != DEFAULT_REPAIR:
                 said["repair"] = task.repair.model_dump()
             for name, uris in (("tools", task.tools), ("fallbacks", task.fallbacks)):
                 if uris:
@@ -78,10 +75,24 @@ class Keys:
             codes: dict[str, JsonValue] = {uri: known[uri] for uri in (task.agent, *task.tools) if uri in known}
             if codes:
                 said["code"] = codes
-            parts = self._of_nodes[task.node_id] = {name: self._hash(value) for name, value in said.items()}
+            own = {name: self._hash(value) for name, value in said.items()}
+            parts = self._of_nodes[task.node_id] = self._of_agent(task) | own
+        return parts
+
+    def _of_agent(self, task: TaskNode) -> dict[str, str]:
+        """The parts that are the same for all nodes that use an agent in the same way."""
+        parts = self._of_agents.get((task.agent, task.outputs))
+        if parts is None:
+            said: dict[str, JsonValue] = {"agent": task.agent, "outputs": list(task.outputs), "key": _VERSION}
+            version = self._versions.adapters.get(task.agent.partition("://")[0])
+            if version:
+                said["adapter"] = version
+            parts = {name: self._hash(value) for name, value in said.items()}
+            self._of_agents[task.agent, task.outputs] = parts
         return parts
 
     def _hash(self, value: object) -> str:
-        if self._redactor.has_values:
-            value = self._redactor.redact_json(cast(JsonValue, value))
-        return hashlib.sha256(encode_json(value)).hexdigest()[:_PART_CHARACTERS]
+        data = encode_json(value)
+        if self._redactor.has_values and not self._redactor.leaves(data):
+            data = encode_json(self._redactor.redact_json(cast(JsonValue, value)))
+        return hashlib.sha256(data).hexdigest()[:_PART_CHARACTERS]

@@ -87,11 +87,7 @@ class Orchestrator:
             while not scheduler.is_complete() and not self._is_stopped():
                 for fan_out in scheduler.new_fan_outs():
                     log.note_fan_out(fan_out)
-                for work in scheduler.ready_work() if self._stopped_as is None else ():
-                    if not plan.holds.hold(work):
-                        await self._begin(plan, work)
-                for work in plan.holds.take_released():
-                    await self._begin(plan, work)
+                await self._begin_what_is_ready(plan, scheduler)
                 await self._leave_if_all_wait(plan)
                 self._hear_the_rest(plan)
                 # What settled since the last turn shares one commit, and is durable before anyone builds on it.
@@ -139,6 +135,15 @@ class Orchestrator:
         """See whether anything goes on: something outside the loop has changed."""
         self._inbox.wake()
 
+    async def _begin_what_is_ready(self, plan: RunPlan, scheduler: Scheduler) -> None:
+        for work in scheduler.ready_work() if self._stopped_as is None else ():
+            if not plan.holds.hold(work):
+                await self._begin(plan, work)
+            if self._stopped_as is not None:
+                break  # there may be thousands more to look for
+        for work in plan.holds.take_released():
+            await self._begin(plan, work)
+
     async def _begin(self, plan: RunPlan, work: Work) -> None:
         """Have *work* done, unless its outcome is known without."""
         assert self._executions is not None
@@ -164,7 +169,7 @@ class Orchestrator:
 
     def _hear_the_rest(self, plan: RunPlan) -> None:
         """Where nothing goes on any more, nothing that was held back is waited for."""
-        if plan.course is not None and not self._executions and self._inbox.is_empty:
+        if plan.course is not None and not self._executions and not plan.holds and self._inbox.is_empty:
             for heard in plan.course.release():
                 self._inbox.put(heard)
 

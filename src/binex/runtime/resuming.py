@@ -100,7 +100,7 @@ class Resuming:
                 recall=recall,
                 versions=versions,
                 stops=options.stops,
-                held=read_held(bookmarks, known.attempts),
+                held=read_held(after.id, bookmarks, known.attempts),
             )
             await self._store.save_run(after)
             return await self._executor.execute(parts, TakenOver(known.outcomes))

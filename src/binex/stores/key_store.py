@@ -17,9 +17,9 @@ class KeyStore(Protocol):
     ) -> list[ExecutionRecord]:
         """Tasks of other runs than *run_id* that completed with that key, the newest first.
 
-        Those at the path *task* come before the others. Only tasks that were executed here (an imported run says what
-        it likes), with nothing changed by hand; with *is_older* only those of runs that were begun before that one.
-        Once :meth:`index_keys` was called, what is recorded later need not be found.
+        Those at the path *task* come before the others. Only tasks of runs that may be reused, with nothing changed by
+        hand; with *is_older* only those of runs that were begun before that one. Once
+        :meth:`index_keys` was called, what is recorded later need not be found.
         """
         ...
 

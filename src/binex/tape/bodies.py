@@ -29,10 +29,6 @@ class Chains:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def know(self, link: str) -> None:
-        """The part *link* is where parts are handed over to."""
-        self._known.add(link)
-
     def make(self, data: bytes, media_type: str, *, is_shared: bool) -> tuple[Body, list[BodyPart]]:
         """The body of *data*, and those of its parts that are new; *is_shared* where others may begin like it."""
         last, new = "", []
@@ -50,9 +46,6 @@ class Chains:
 
 class Wholes:
     """Makes bodies of one part each, and remembers nothing: for calls that are only passed on."""
-
-    def know(self, link: str) -> None:
-        """Does nothing: these parts have no links."""
 
     def make(self, data: bytes, media_type: str, *, is_shared: bool) -> tuple[Body, list[BodyPart]]:  # noqa: ARG002 - that of chains
         """The body of *data*, and its only part; none where there is no data."""

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from binex.models.call import BodyPart, Call, CallKind, Chunk, Usage, call_of
+from binex.models.call import Body, BodyPart, Call, CallKind, Chunk, Usage, call_of
 from binex.tape.bodies import Chains, Wholes
 from binex.tape.cutting import Cutter
 from binex.tape.recorder import Headers
@@ -152,12 +152,14 @@ class CallTaping:
 
     def build(self, cutter: Cutter, bodies: Chains | Wholes) -> tuple[Call, list[BodyPart]]:
         """The call as it is kept, and the parts of its bodies that were not handed over before."""
-        asked = self.recorder.ask(self._kind, self._target, self._request, self._request_type)
+        asked, played = self.recorder.exchanged(self._kind, self._target, self._request, self._request_type)[1:]
         response, sizes = b"".join(self._pieces), self._sizes
-        if self._kind is not CallKind.VALUE:  # made by chance: what looks like a secret in it is none
+        kept = played.kept if played is not None else {}
+        # A value is made by chance: what looks like a secret in it is none. What was kept was cut by its look then.
+        if self._kind is not CallKind.VALUE and (response not in kept or cutter.has_values):
             response, sizes = cutter.cut_stream(response, self._media_type, sizes)
-        request, parts = bodies.make(asked.request, self._request_type, is_shared=True)
-        answered, more = bodies.make(response, self._media_type, is_shared=False)
+        request, parts = _body_of(asked.request, self._request_type, kept, bodies, is_shared=True)
+        answered, more = _body_of(response, self._media_type, kept, bodies, is_shared=False)
         usage, cost_usd, priced_by = self._priced
         call = call_of(
             {
@@ -228,6 +230,15 @@ class CallTaping:
         began = self._began
         offsets = [(came - began) // 1000 / 1000 for came in self._came]
         return tuple(map(_new_chunk, zip(offsets, sizes, strict=True)))
+
+
+def _body_of(
+    data: bytes, media_type: str, kept: Mapping[bytes, str], bodies: Chains | Wholes, *, is_shared: bool
+) -> tuple[Body, list[BodyPart]]:
+    """The body of *data*, and what of it is not *kept* yet."""
+    if data in kept:
+        return Body(last=kept[data], size=len(data), media_type=media_type), []
+    return bodies.make(data, media_type, is_shared=is_shared)
 
 
 _new_chunk: Final[Callable[[tuple[float, int]], Chunk]] = partial(tuple.__new__, Chunk)

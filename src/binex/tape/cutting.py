@@ -51,6 +51,11 @@ class Cutter:
         """See :attr:`Redactor.edition`."""
         return self._redactor.edition
 
+    @property
+    def has_values(self) -> bool:
+        """See :attr:`Redactor.has_values`."""
+        return self._redactor.has_values
+
     def cut_text(self, text: str) -> str:
         """A text, as that of an error."""
         return _writable(_closed(lambda: self._redactor.redact_text(cut_url(text, REDACTED), shapes=True), NOT_CUT))

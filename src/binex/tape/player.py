@@ -73,8 +73,12 @@ class Player:
             is_complete=call.is_complete,
             error=call.error,
             pauses=_pauses_of(call) if self._is_timed else (),
-            kept_as=body.last if body is not None and self._is_kept_here else "",
+            kept=self._kept(call) if self._is_kept_here else {},
         )
+
+    def _kept(self, call: Call) -> dict[bytes, str]:
+        both = (body for body in (call.request, call.response) if body is not None and body.last)
+        return {self._read_body(body): body.last for body in both}
 
     def _was_cut_off(self, call: Call) -> bool:
         """Whether *call* went on until its attempt was ended; one on a loop was cancelled then."""

@@ -10,10 +10,10 @@
 A call that is left by an exception keeps it as its error, together with what had come in until then.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -43,8 +43,8 @@ class Recorded:
     error: str | None = None
     pauses: Sequence[float] = ()
     """The seconds before each chunk and before the end; empty where it is played as fast as it can be."""
-    kept_as: str = ""
-    """The last link of *body* in the store that the call is recorded in too; empty where it need not be there."""
+    kept: Mapping[bytes, str] = field(default_factory=dict)
+    """What was said in the call and is where it is recorded again: the last link of each body, by its bytes."""
 
     @property
     def was_cancelled(self) -> bool:

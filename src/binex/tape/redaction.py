@@ -22,7 +22,7 @@ from pydantic_core import from_json, to_json
 
 from binex.tape.clues import Clues
 from binex.tape.key_shapes import KEY_SHAPES, KeyShape, compile_pattern
-from binex.tape.secret_forms import SHORTEST, clues_of, encode, forms_of
+from binex.tape.secret_forms import SHORTEST, clues_of, encode, forms_of, is_plain
 
 REDACTED: Final = "[redacted]"
 """What stands in a secret's place."""
@@ -40,11 +40,12 @@ U = TypeVar("U")
 class _Known:
     """The values that are known at one time, ready to be searched for."""
 
-    __slots__ = ("bytes", "clues", "forms", "text", "values")
+    __slots__ = ("are_plain", "bytes", "clues", "forms", "text", "values")
 
     def __init__(self, values: frozenset[str]) -> None:
         self.values = values
         self.clues = Clues({encode(clue) for value in values for clue in clues_of(value)})
+        self.are_plain = all(map(is_plain, values))
         self.forms = frozenset(form for value in values for form in forms_of(value) if len(form) >= SHORTEST)
         listed = sorted(self.forms, key=lambda form: (-len(form), form))  # the longest of those that overlap
         self.text = re.compile("|".join(map(re.escape, listed)))
@@ -101,6 +102,11 @@ class Redactor:
         if new:
             with self._lock:
                 self._known = _Known(self._known.values | new)
+
+    def leaves(self, data: bytes) -> bool:
+        """Whether :meth:`redact_json` is sure to leave the value of this JSON text as it is; cheaper than to try."""
+        known = self._known
+        return not self._custom and known.are_plain and not known.clues.find_in(data)
 
     def redact_bytes(self, data: bytes, *, shapes: bool = False, shorter: bytes | None = None) -> bytes:
         """*data* without the known values, and with *shapes* without what looks like a key; JSON stays JSON.
@@ -166,7 +172,7 @@ class Redactor:
             case bool() | None:
                 return value
             case _:
-                return REDACTED if json.dumps(value) in known.forms else value
+                return REDACTED if repr(value) in known.forms else value
 
 
 def find_shapes(text: str) -> list[tuple[str, int]]:

@@ -19,10 +19,19 @@ def clues_of(value: str) -> set[str]:
 
     Letters, digits and ``_ . -`` are what they are in every form but base64.
     """
-    run = max(re.findall(r"[A-Za-z0-9_.-]+", value), key=len, default="")
+    run = _longest_run(value)
     if len(run) < SHORTEST:
         return set(forms_of(value))
     return {run, *_base64_forms(encode(value))}
+
+
+def is_plain(value: str) -> bool:
+    """Whether the clues of *value* stand wherever it does, however often what it stands in was escaped."""
+    return len(_longest_run(value)) >= SHORTEST
+
+
+def _longest_run(value: str) -> str:
+    return max(re.findall(r"[A-Za-z0-9_.-]+", value), key=len, default="")
 
 
 def encode(text: str) -> bytes:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol
 
 from binex.errors import ReplayError
 from binex.models.call import CallKind, Spend
@@ -25,8 +25,14 @@ _WITHOUT_NETWORK: Final = (CallKind.VALUE, CallKind.HUMAN)
 _MOST_REFUSED: Final = 100
 """So many refusals are remembered."""
 
-_Question: TypeAlias = tuple[object, CallKind, str, bytes, str]
-"""What a call asks as it is, and with which edition of the redactor it is cut."""
+
+class Exchanged(NamedTuple):
+    """What the tape was asked instead of the outside, and what it said."""
+
+    question: tuple[object, CallKind, str, bytes, str]
+    """What was asked as it is, and with which edition of the redactor it was cut."""
+    asked: Asked
+    answered: Recorded | None = None
 
 
 class Answers(Protocol):
@@ -80,7 +86,7 @@ class AttemptRecorder:
         self._is_closed = False
         self._asks_outside = player is None
         self._refused: dict[str, None] = {}
-        self._last_asked: tuple[_Question, Asked] | None = None
+        self._last: Exchanged | None = None
         if player is not None:
             watch_network()
 
@@ -149,7 +155,8 @@ class AttemptRecorder:
         """What the tape has to say instead of the outside; None where the outside is to be asked."""
         if self._player is None:
             return None
-        asked = self.ask(kind, target, request, media_type)
+        exchanged = self.exchanged(kind, target, request, media_type)
+        asked = exchanged.asked
         try:
             recorded = self._player.answer(kind, asked.target, asked)
         except CutOffError:
@@ -159,21 +166,17 @@ class AttemptRecorder:
             raise
         if recorded is None and kind not in _WITHOUT_NETWORK:
             self._asks_outside = True
-        if recorded is not None and recorded.kept_as:
-            self._bodies.know(recorded.kept_as)
+        self._last = exchanged._replace(answered=recorded)
         return recorded
 
-    def ask(self, kind: CallKind, target: str, request: bytes, media_type: str) -> Asked:
-        """What a call asks, redacted. Where the tape was asked the same just before, that is what it was asked."""
+    def exchanged(self, kind: CallKind, target: str, request: bytes, media_type: str) -> Exchanged:
+        """What a call asks, redacted, with what the tape has just answered to it, if it was asked."""
         question = (self._cutter.edition, kind, target, request, media_type)
-        last, self._last_asked = self._last_asked, None
-        if last is not None and last[0] == question:
-            return last[1]
+        last, self._last = self._last, None
+        if last is not None and last.question == question:
+            return last
         cut_target, cut = self._cutter.cut_target(target), self._cutter.cut_body(request, media_type)
-        asked = Asked.of(kind, cut_target, cut, media_type=media_type, task=self.task)
-        if self._player is not None:
-            self._last_asked = question, asked
-        return asked
+        return Exchanged(question, Asked.of(kind, cut_target, cut, media_type=media_type, task=self.task))
 
     def close(self) -> None:
         """The attempt is over: calls that still go on are kept as far as they came, and later ones are dropped."""
@@ -193,8 +196,9 @@ class AttemptRecorder:
                 self._progress, self._progress_is_for = taping.progress, taping.parent
         call, parts = taping.build(self._cutter, self._bodies)
         if call.kind is CallKind.MODEL:
+            spend = call.spend
             with self._lock:
-                self._spend = (self._spend or Spend()).plus(call.spend)
+                self._spend = spend if self._spend is None else self._spend.plus(spend)
         self._sink(call, parts)
 
     def _open_call(self, kind: CallKind, target: str, parent: int | None, *, is_elsewhere: bool = False) -> CallTaping:

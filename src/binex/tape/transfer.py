@@ -111,7 +111,9 @@ class Receiver:
                 self._begin(said, bodies[0])
             case Status.CALL:
                 call = Call.model_validate(said["call"])
-                self._open.pop(call.number).adopt(call, *bodies)
+                taping = self._open.pop(call.number, None)
+                if taping is not None:  # one of a thread, which began while its attempt ended, is not known here
+                    taping.adopt(call, *bodies)
             case Status.REFUSED:
                 self._recorder.refuse(said["what"])
             case _:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from time import monotonic
 from typing import Final, Protocol, runtime_checkable
 
@@ -190,16 +190,13 @@ class LlmAdapter:
         """Give back the connections that were kept open."""
         await self._backends.close()
 
-    @asynccontextmanager
-    async def _toolbox_of(self, task: TaskNode) -> AsyncIterator[Toolbox | None]:
+    def _toolbox_of(self, task: TaskNode) -> AbstractAsyncContextManager[Toolbox | None]:
         if not task.tools:
-            yield None
-            return
+            return nullcontext()
         from binex.adapters.tools.toolbox import open_toolbox
 
         self._has_used_tools = True
-        async with open_toolbox(task, output_bytes=self._limits.output_bytes) as toolbox:
-            yield toolbox
+        return open_toolbox(task, output_bytes=self._limits.output_bytes)
 
     def _settings_of(self, task: TaskNode) -> NodeSettings:
         """The task's settings, now that their references are filled in; some may not be, where a tape answers."""

@@ -190,7 +190,7 @@ def _host_of(provider: str, connection: Connection) -> str:
     """Where a provider is; its name where nobody has said."""
     known = PROVIDERS.get(provider)
     address = connection.api_base or (known.base_url if known is not None else None)
-    return urlsplit(address or "").netloc.rpartition("@")[2] or provider
+    return (urlsplit(address).netloc.rpartition("@")[2] if address else "") or provider
 
 
 def _is_free(error: AgentError) -> bool:

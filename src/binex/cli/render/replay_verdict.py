@@ -1,12 +1,13 @@
 """How a replay compares with its run."""
 
 from binex.analysis.replayed import Difference, DifferenceKind, ReplayVerdict
-from binex.cli.render.look import Look
+from binex.cli.render.look import Look, words_of
 from binex.cli.render.text import escape
 from binex.cli.render.units import count
 from binex.models.run import RunStatus
 
 _FOLLOWING_SHOWN = 8
+_STOPPED = (RunStatus.INTERRUPTED, RunStatus.WAITING)
 _WHAT = {
     DifferenceKind.STATUS: "ended otherwise",
     DifferenceKind.ERROR: "failed in another way",
@@ -19,7 +20,10 @@ _WHAT = {
 def replay_verdict(verdict: ReplayVerdict, look: Look) -> str:
     """The verdict first, then the first difference and what led to it, then what else is different."""
     compared = f"{count(verdict.tasks, 'task')}, {count(verdict.artifacts, 'artifact')}"
-    parent, replay = escape(verdict.parent), escape(verdict.run.id)
+    parent, replay, status = escape(verdict.parent), escape(verdict.run.id), verdict.run.status
+    if status in _STOPPED:  # what it did not come to is no difference
+        stopped = f"{look.mark(status)} replay {replay} of run {parent} is {words_of(status)}, and is not compared"
+        return f"{stopped}\n  a replay only goes on as a whole: binex replay {parent}"
     if verdict.is_equal:
         lines = [f"{look.mark('completed')} equal: {compared} of run {parent} came out the same in replay {replay}"]
     else:

@@ -26,6 +26,7 @@ from binex.loader import (
 )
 from binex.models.call import Spend
 from binex.models.change import Change, ChangeKind
+from binex.models.collecting import collecting_later
 from binex.models.fork import ForkPlan
 from binex.models.names import new_run_id
 from binex.models.run import Origin, Run, RunMode, RunStatus, RunSummary, Versions
@@ -123,7 +124,8 @@ class Again:
         self, run: str, request: ForkRequest, *, max_cost: float | None = None, stops: Stops | None = None
     ) -> RunSummary:
         """See :meth:`Session.fork`."""
-        fork = await self._prepare(run, request)
+        with collecting_later():
+            fork = await self._prepare(run, request)
         if stops is not None:
             stops.check(*fork.bound)
         environment = resolve_environment(*fork.bound, os.environ, nodes=fork.reach.executed)
@@ -136,7 +138,8 @@ class Again:
             kept = redact_source(kept, redactor)
         forked = self._forked(fork, hash_source(kept), redactor, max_cost)
         edits = [replace(edit, value=redactor.redact_json(edit.value)) for edit in request.edits]
-        taken = await take_over(self._store, forked.id, fork.bound.dag, fork.reach, fork.records, edits)
+        with collecting_later():
+            taken = await take_over(self._store, forked.id, fork.bound.dag, fork.reach, fork.records, edits)
         parts = RunParts(
             forked,
             fork.bound,
@@ -152,7 +155,7 @@ class Again:
         """What a fork that goes on later may recall; for any other run, what its nodes say.
 
         Raises:
-            RunError: it is a replay.
+            RunError: it is a replay, or its process died before it had taken anything over.
         """
         if fork.origin is None:
             return cached(self._store, spec.nodes, partial(self._executor.notice, fork.id))
@@ -160,6 +163,9 @@ class Again:
         if fork.origin.mode is RunMode.REPLAY:
             fix = f"replay it again: binex replay {fork.origin.parent}"
             raise RunError(f"run {fork.id} is a replay, and only goes on as a whole", fix=fix)
+        if not await self._store.list_records(fork.id):  # it would go on without what was edited or left out
+            fix = f"fork it again: binex replay {fork.origin.parent} …"
+            raise RunError(f"run {fork.id} was stopped before it had begun, and nothing of it was kept", fix=fix)
         records = [] if parent is None else await self._store.list_records(parent.id)
         return self._recall(fork, ParentRecords(parent or fork, records), spec)
 
@@ -255,6 +261,8 @@ class Again:
             for change in fork.request.fields
         ]
         request = replace(fork.request, fields=tuple(fields))
+        is_same_budget = spec.budget == fork.before.spec.budget  # then what was said about the parent holds on
+        budget = fork.parent.budget if is_same_budget else spec.budget
         return fork.parent.model_copy(
             update=self._fresh()
             | {
@@ -263,7 +271,7 @@ class Again:
                 "variables": cut,
                 "versions": _versions_in(fork),
                 "node_count": len(spec.nodes),
-                "budget": with_maximum(spec.budget, max_cost),
+                "budget": with_maximum(budget, max_cost),
                 "origin": origin_for(request, fork.parent, {name: cut[name] for name in fork.given}),
             }
         )

@@ -364,9 +364,10 @@ def _require_alone(request: ForkRequest, changed: Mapping[str, str]) -> None:
     """With ``--only`` nothing else may be named or changed, since it would not be executed."""
     if request.only is None:
         return
-    if request.from_:
+    named = [path for path in request.from_ if path != request.only]
+    if named:
         raise InputError(
-            f"--only {request.only} executes nothing else, and --from {request.from_[0]} is to be executed as well",
+            f"--only {request.only} executes nothing else, and --from {named[0]} is to be executed as well",
             fix="leave one of them out",
         )
     others = sorted(set(changed) - {node_of(request.only)})

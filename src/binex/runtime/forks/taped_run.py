@@ -5,11 +5,12 @@ from functools import partial
 
 from binex.graph.dag import DAG
 from binex.graph.scheduler import Work
-from binex.models.call import Body, Call
+from binex.models.call import Call
 from binex.models.names import node_of
 from binex.models.run import Run, RunStatus
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.dispatcher import EndAs
+from binex.runtime.forks.recorded_calls import RecordedCalls
 from binex.runtime.inheritance import inherited, read_artifacts
 from binex.runtime.journal import TakenOver
 from binex.runtime.keys import TaskKey
@@ -46,7 +47,7 @@ class TapedRun:
         self._run_id = run_id
         self._is_timed = is_timed
         self._chains = chains_of(records)
-        self._tapes: dict[str, dict[str, list[Call]]] = {}
+        self._tapes: dict[str, RecordedCalls] = {}
         self._bodies: dict[str, dict[str, bytes]] = {}
         self._playing: dict[str, list[tuple[ExecutionRecord, list[Call]]]] = {}
 
@@ -57,19 +58,16 @@ class TapedRun:
             if self._parent.status in _COMPLETE:
                 return None  # nothing of it is on the tape, and its calls will say so
             return self._left_out(work)
-        if _stays(chain[-1]):
-            return await self._as_it_was(chain[-1])
-        await self._load(work.path, chain)
+        last = chain[-1]
+        if _was_not_carried_out(last) or _is_by_hand(last):
+            return await self._as_it_was(last)
+        await self._load(work, chain)
         return None
 
     async def settled_by_hand(self, dag: DAG) -> TakenOver:
-        """Nodes that nobody executed since somebody else decided about them: what was edited, and what was left out."""
+        """The nodes that somebody decided about, with their items: nothing before them can make them otherwise."""
         ends = {path: chain[-1] for path, chain in self._chains.items()}
-        nodes = {
-            path
-            for path, end in ends.items()
-            if path in dag.nodes and (end.is_edited or end.skip_reason is SkipReason.LEFT_OUT)
-        }
+        nodes = {path for path, end in ends.items() if path in dag.nodes and _is_by_hand(end)}
         taken = {path: await self._as_it_was(end) for path, end in ends.items() if node_of(path) in nodes}
         return TakenOver([outcome for path, outcome in taken.items() if path in nodes], list(taken.values()))
 
@@ -111,26 +109,27 @@ class TapedRun:
         artifacts = await read_artifacts(self._store, record, record.task)
         return Outcome(record=inherited(record, self._run_id), artifacts=artifacts)
 
-    async def _load(self, path: str, chain: Sequence[ExecutionRecord]) -> None:
+    async def _load(self, work: Work, chain: Sequence[ExecutionRecord]) -> None:
         """Have all that was said in the attempts at a task at hand: a player cannot wait."""
-        run_id, task = chain[-1].executed_as
-        if run_id != chain[-1].run_id:
+        end, path = chain[-1], work.path
+        run_id, task = end.executed_as
+        if run_id != end.run_id:
             records = [record for record in await self._store.list_records(run_id) if record.task == task]
+            if end.status is not TaskStatus.COMPLETED:  # that run may have gone on since, and tried again
+                records = [record for record in records if record.attempt <= end.attempt]
             chain = chains_of(records).get(task, chain)
-        calls = await self._calls_of(run_id, task)
+        chain = chain[-1 - work.retry_policy.max_retries :]  # each session of a run begins to count anew
+        recorded = self._recorded(run_id)
+        calls = await recorded.of(task)
         self._playing[path] = [(record, [call for call in calls if call.attempt == record.attempt]) for record in chain]
-        said: dict[str, Body] = {}
-        for _, of_attempt in self._playing[path]:
-            for call in of_attempt:
-                said |= {body.last: body for body in (call.request, call.response) if body is not None and body.last}
-        self._bodies[path] = dict(zip(said, await self._store.read_bodies(list(said.values())), strict=True))
+        self._bodies[path] = await recorded.bodies_of(task)
 
-    async def _calls_of(self, run_id: str, task: str) -> Sequence[Call]:
+    def _recorded(self, run_id: str) -> RecordedCalls:
         if run_id not in self._tapes:
-            by_task = self._tapes[run_id] = {}
-            for call in await self._store.list_calls(run_id):
-                by_task.setdefault(call.task, []).append(call)
-        return self._tapes[run_id].get(task, [])
+            ends = [chain[-1] for chain in self._chains.values() if not _is_by_hand(chain[-1])]
+            order = [end.task for end in ends if end.executed_as == (run_id, end.task)]
+            self._tapes[run_id] = RecordedCalls(self._store, run_id, order)
+        return self._tapes[run_id]
 
     def _left_out(self, work: Work) -> Outcome:
         assert work.task is not None
@@ -150,10 +149,15 @@ class TapedRun:
         )
 
 
-def _stays(record: ExecutionRecord) -> bool:
-    """Whether a task is not executed again: it was not carried to its end, or somebody decided what came of it."""
-    by_hand = record.is_edited or record.skip_reason in (SkipReason.BY_HAND, SkipReason.LEFT_OUT)
-    return by_hand or record.status is TaskStatus.CANCELLED
+def _was_not_carried_out(record: ExecutionRecord) -> bool:
+    """Whether a task was stopped, or refused because somebody would have had to be asked."""
+    is_refused = record.error is not None and record.error.kind is ErrorKind.OFFLINE
+    return is_refused or record.status is TaskStatus.CANCELLED
+
+
+def _is_by_hand(record: ExecutionRecord) -> bool:
+    """Whether somebody decided what came of a task."""
+    return record.is_edited or record.skip_reason in (SkipReason.BY_HAND, SkipReason.LEFT_OUT)
 
 
 def chains_of(records: Sequence[ExecutionRecord]) -> Mapping[str, list[ExecutionRecord]]:

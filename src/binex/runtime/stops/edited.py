@@ -7,7 +7,7 @@ from typing import Final, cast
 from pydantic import JsonValue
 
 from binex.graph.scheduler import Work
-from binex.models.json_value import encode_json
+from binex.models.json_value import encode_json, is_same_json
 from binex.models.task import Outcome
 
 _KEY_CHARACTERS: Final = 32
@@ -27,7 +27,7 @@ def with_outputs(outcome: Outcome, edited: JsonValue) -> Outcome:
     artifacts = []
     for made in outcome.artifacts:
         content = contents[made.output]
-        if content != made.content:
+        if not is_same_json(content, made.content):
             lineage = made.lineage.model_copy(update={"edited": True})
             made = made.with_content(content).model_copy(update={"lineage": lineage})  # noqa: PLW2901 - the same one
         artifacts.append(made)
@@ -37,7 +37,7 @@ def with_outputs(outcome: Outcome, edited: JsonValue) -> Outcome:
 
 def restored(edited: JsonValue, shown: JsonValue, real: JsonValue) -> JsonValue:
     """*edited* with the secrets that were cut out of what was *shown*, wherever that was left as it was."""
-    if edited == shown:
+    if is_same_json(edited, shown):
         return real
     if isinstance(edited, dict) and isinstance(shown, dict) and isinstance(real, dict):
         return {

@@ -1,5 +1,6 @@
 """What earlier sessions of a run have left where it stopped: outcomes that nobody decided about, and decisions."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from binex.errors import InputError
 from binex.models.breakpoint import Action, Moment, StopDecision, read_stop_decision
+from binex.models.names import artifact_id, node_of
 from binex.models.question import Question, QuestionKind, QuestionState
 from binex.models.task import (
     Artifact,
@@ -23,6 +25,13 @@ from binex.tape.redaction import Redactor
 
 HELD: Final = "held"
 """The name of the bookmark that keeps what came of a task until somebody has decided about it."""
+ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMED_OUT)
+"""How the execution of a task can have ended that a run stops after."""
+
+_MOST: Final = 2**31
+"""Attempts have numbers below it."""
+_KEY: Final = re.compile(rf"({Moment.BEFORE}|{Moment.AFTER})-([0-9]{{1,9}})(-[0-9]+)?(\.[0-9]+)?\Z")
+"""The key of a question at a stop, as in ``before-1`` and ``after-2-3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,10 @@ class EarlierStops:
         for question in questions:
             if question.kind is not QuestionKind.BREAKPOINT or question.state is QuestionState.WITHDRAWN:
                 continue
-            moment, number = _place_of(question)
+            place = _place_of(question)
+            if place is None:
+                continue
+            moment, number = place
             if moment == Moment.BEFORE:
                 self._last_before[question.task] = question
             else:
@@ -75,9 +87,10 @@ class EarlierStops:
     def last_before(self, path: str) -> EarlierStop | None:
         """The last stop before the task at *path*."""
         question = self._last_before.get(path)
-        if question is None:
+        place = None if question is None else _place_of(question)
+        if question is None or place is None:
             return None
-        _, number = _place_of(question)
+        _, number = place
         if question.answer is None:
             return EarlierStop(number, is_pending=question.state is QuestionState.OPEN, decision=None)
         try:
@@ -90,7 +103,9 @@ class EarlierStops:
         return EarlierStop(number, is_pending=not is_followed, decision=decision)
 
 
-def read_held(bookmarks: Mapping[str, Mapping[str, JsonValue]], attempts: Mapping[str, int]) -> dict[str, Outcome]:
+def read_held(
+    run_id: str, bookmarks: Mapping[str, Mapping[str, JsonValue]], attempts: Mapping[str, int]
+) -> dict[str, Outcome]:
     """What came of tasks that were held when the run ended, by path.
 
     *attempts* is the last recorded attempt at each task: what is on record was decided about.
@@ -98,9 +113,24 @@ def read_held(bookmarks: Mapping[str, Mapping[str, JsonValue]], attempts: Mappin
     found: dict[str, Outcome] = {}
     for path, kept in bookmarks.items():
         outcome = _read_outcome(kept[HELD]) if HELD in kept else None
-        if outcome is not None and outcome.record.attempt > attempts.get(path, 0):
+        if outcome is None or not _is_of(outcome, run_id, path):
+            continue
+        if attempts.get(path, 0) < outcome.record.attempt < _MOST:
             found[path] = outcome
     return found
+
+
+def _is_of(outcome: Outcome, run_id: str, path: str) -> bool:
+    """Whether an outcome is one of that task: a bookmark of a run from elsewhere may say that it is another's."""
+    record = outcome.record
+    made = [artifact_id(run_id, path, artifact.output) for artifact in outcome.artifacts]
+    return (
+        (record.run_id, record.task, record.node_id) == (run_id, path, node_of(path))
+        and record.status in ENDED
+        and record.reused_from is None
+        and all((artifact.run_id, artifact.task) == (run_id, path) for artifact in outcome.artifacts)
+        and [artifact.id for artifact in outcome.artifacts] == made == list(record.output_artifacts)
+    )
 
 
 def held_value(outcome: Outcome, redactor: Redactor) -> JsonValue:
@@ -145,7 +175,7 @@ def retried(record: ExecutionRecord) -> ExecutionRecord:
     return record.model_copy(update=update)
 
 
-def _place_of(question: Question) -> tuple[str, int]:
-    """The moment and the number that the key of a question names, as in ``before-1`` and ``after-2-3``."""
-    parts = question.id.rpartition("~")[2].partition(".")[0].split("-")
-    return parts[0], int(parts[1])
+def _place_of(question: Question) -> tuple[str, int] | None:
+    """The moment and the number that the key of a question names; None where no stop of ours has asked it."""
+    key = _KEY.match(question.id.rpartition("~")[2])
+    return None if key is None else (key[1], int(key[2]))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, cast
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -21,13 +21,11 @@ from binex.runtime.desk import RunDesk
 from binex.runtime.journal import RunLog
 from binex.runtime.keys import TaskKey
 from binex.runtime.stops.edited import restored, with_inputs, with_outputs
-from binex.runtime.stops.held import HELD, EarlierStops, held_value, retried
+from binex.runtime.stops.held import ENDED, HELD, EarlierStops, held_value, retried
 from binex.runtime.stops.stop_desk import StopDesk, shown_after
 from binex.runtime.stops.stops import Places, Stops
 from binex.stores.call_store import CallStore
 from binex.tape.redaction import Redactor
-
-_ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class Holds:
         if path in self._edited:
             outcome = outcome.model_copy(update={"record": outcome.record.model_copy(update={"is_edited": True})})
         work = self._works.get(path)
-        if work is not None and not self._has_left and outcome.status in _ENDED:
+        if work is not None and not self._has_left and outcome.status in ENDED:
             why = self._places.why_stop(path, Moment.AFTER, (*work.inputs, *outcome.artifacts))
             if why is not None:
                 self._hold_after(work, outcome, why)

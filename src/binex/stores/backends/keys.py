@@ -18,9 +18,10 @@ _KEY: Final = """
         AND json_extract(records.doc, '$.reused_from') IS NULL
         AND json_extract(records.doc, '$.is_edited') IS NULL
         AND json_extract(runs.doc, '$.is_imported') IS NULL
+        AND json_extract(runs.doc, '$.origin.mode') IS NOT 'replay'
     THEN json_extract(records.doc, '$.key') END
 """
-"""The key of a record whose outcome may stand for others: it was executed, here, and nobody changed it."""
+"""The key of a record whose outcome may stand for others: executed here, not from a tape, and changed by nobody."""
 _ROW: Final = "runs.id, records.task, records.attempt, records.doc"
 _OLDER: Final = "runs.seq < (SELECT seq FROM runs WHERE id = ?)"
 

@@ -83,7 +83,7 @@ class MemoryStore:
                 raise StoreError(f"there is an artifact {artifact.id} already, with other content; the first one stays")
         for record in records:
             is_new = kept.setdefault((record.task, record.attempt), record) is record
-            if is_new and _may_be_reused(record) and not self._runs[run_id].is_imported:
+            if is_new and _may_be_reused(record) and self._runs[run_id].may_be_reused:
                 self._by_key.setdefault(record.key, []).append(record)
         self._artifacts[run_id] |= added
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from binex.errors import DamagedDataError
 from binex.models.call import Call
@@ -178,12 +180,23 @@ def _doc(model: BaseModel, columns: set[str]) -> str:
 
 
 def _read(model: type[M], what: str, doc: str, **columns: object) -> M:
+    with suppress(ValueError, TypeError):  # the long way finds out what is wrong
+        return model.model_validate_json(_with(doc, columns))
     try:
-        fields = json.loads(doc)
+        fields = from_json(doc)
         fields |= columns
     except (ValueError, TypeError) as error:
         raise DamagedDataError(f"{what} cannot be read: its document is not JSON", fix=_FIX) from error
     return _checked(model, what, fields)
+
+
+def _with(doc: str, columns: Mapping[str, object]) -> str:
+    """The document as the text of one JSON object, together with what stands in columns, which goes before."""
+    if not columns:
+        return doc
+    if not isinstance(doc, str) or not doc.startswith("{") or not doc.endswith("}"):
+        raise ValueError("not the text of an object")
+    return f"{doc[:-1]}{',' if len(doc) > len('{}') else ''}{to_json(columns).decode()[1:]}"
 
 
 def _checked(model: type[M], what: str, fields: dict[str, object]) -> M:

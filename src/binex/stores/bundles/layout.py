@@ -93,6 +93,7 @@ class BundleError(InputError):
     """A file is not a bundle, or not one that can be trusted; nothing of it is kept."""
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(
             f"the bundle is refused: {reason}; nothing was imported",
             fix="export the run again (binex export), and copy the file as it is",

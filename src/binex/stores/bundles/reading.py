@@ -148,6 +148,7 @@ class Bundle:
         for run in self.runs.values():
             if run.origin is not None:
                 self._require_run(run.origin.parent)
+        self._require_no_circle()
         for row in self._rows(WorkflowRow, layout.WORKFLOWS):
             require_source(row)
             _once(self.sources, row.hash, layout.WORKFLOWS)
@@ -157,6 +158,19 @@ class Bundle:
         for run in self.runs.values():
             source = self.sources[run.workflow_hash]
             self.digests.add(run.id, layout.WORKFLOWS, WorkflowRow(hash=hash_of(source), source=source))
+
+    def _require_no_circle(self) -> None:
+        """Who looks for the run that one was made from at first must come to an end."""
+        rooted: set[str] = set()
+        for run in self.runs.values():
+            passed: dict[str, None] = {}
+            while run.id not in rooted and run.id not in passed:
+                passed[run.id] = None
+                if run.origin is not None:
+                    run = self.runs[run.origin.parent]  # noqa: PLW2901 - upwards
+            if run.id in passed and run.origin is not None:
+                raise BundleError(f"run {run.id} would have been made from itself")
+            rooted |= passed.keys()
 
     def _verify_outcomes(self) -> None:
         artifacts: set[str] = set()

@@ -5,6 +5,7 @@ A row is checked by itself here; whether rows fit together is checked in :mod:`b
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError
@@ -22,6 +23,8 @@ from binex.stores.bundles.json_text import require_json
 from binex.stores.bundles.layout import CONTENT_BYTES, ROW_VALUES, BundleError
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
+_RUN: Final = re.compile(r"[0-9a-z]{12}\Z")
+"""An id as :func:`~binex.models.names.new_run_id` makes them; ``latest`` or ``-x`` would mean something else."""
 _ARTIFACT: Final = re.compile(r"([^~/]{1,64})~([^~/]{1,4096})~([^~/]{1,64})\Z")
 _LONGEST_PATH: Final = 1024
 _LONGEST_PLACE: Final = 4096
@@ -81,12 +84,24 @@ def read_row(model: type[R], line: bytes, table: str) -> R:
         raise BundleError(f"a row of {table} has more than {ROW_VALUES:,} values")
     try:
         require_json(line)
-        return model.model_validate(from_json(line, allow_inf_nan=False))
+        row = model.model_validate(from_json(line, allow_inf_nan=False))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise BundleError(f"a row of {table}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except ValueError as error:
         raise BundleError(f"a row of {table} is not JSON: {error}") from error
+    _require_moments(row, table)
+    return row
+
+
+def _require_moments(row: Model, table: str) -> None:
+    """Raise BundleError where a time has no zone, so that it compares with none, or is beyond what clocks show."""
+    for name in type(row).model_fields:
+        value = getattr(row, name)
+        if isinstance(value, datetime) and (value.tzinfo is None or not 1970 <= value.year < 9999):
+            raise BundleError(f"a row of {table}: {name} is not a moment")
+        if isinstance(value, Model):
+            _require_moments(value, table)
 
 
 # --- what a row must be by itself -----------------------------------------------------------------------------
@@ -94,7 +109,7 @@ def read_row(model: type[R], line: bytes, table: str) -> R:
 
 def require_run(run: Run) -> None:
     """Raise BundleError where a run has an id that none of ours could have."""
-    if not is_name(run.id) or run.id != run.id.lower():
+    if not _RUN.match(run.id):
         raise BundleError(f"{run.id!r:.80} is not the id of a run")
 
 
@@ -132,6 +147,8 @@ def require_call(call: Call) -> None:
     for body in (call.request, call.response):
         if body is not None and (not 0 <= body.size < 2**62 or (body.last and not _HASH.match(body.last))):
             raise BundleError(f"call {call.id} names a body that cannot be one")
+    if any(chunk.size < 0 for chunk in call.chunks):  # they could make a short body a long one when it is played
+        raise BundleError(f"call {call.id} came in impossible chunks")
 
 
 def require_link(link: LinkRow) -> None:

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import IO, Final
 
 from binex import __version__
-from binex.errors import DamagedDataError, InputError, RunOwnedError
+from binex.errors import DamagedDataError, RunOwnedError
 from binex.models.call import Call
 from binex.models.run import Run, RunStatus
 from binex.stores.bundle_store import Link
 from binex.stores.bundles import layout
 from binex.stores.bundles.archive import ATTRIBUTES
-from binex.stores.bundles.layout import MANIFEST, MEMBERS, Manifest, Member, is_too_dense
+from binex.stores.bundles.layout import MANIFEST, MEMBERS, BundleError, Manifest, Member, is_too_dense
 from binex.stores.bundles.reading import Bundle
 from binex.stores.bundles.rows import BlobRow, BookmarkRow, LinkRow, Row, WorkflowRow, body_ends, line_of
 from binex.stores.run_store import RunStore
@@ -40,9 +40,9 @@ async def write_bundle(store: RunStore, run: Run, file: IO[bytes]) -> Manifest:
         await _Writing(store, family, file).write(run.id, zipfile.ZIP_STORED)
     try:
         return Bundle.open(file).manifest
-    except InputError as error:
+    except BundleError as error:
         raise DamagedDataError(
-            f"run {run.id} cannot be exported: {error.message}", fix="see what is damaged with: binex doctor"
+            f"run {run.id} cannot be exported: {error.reason}", fix="see what is damaged with: binex doctor"
         ) from error
 
 
