@@ -97,6 +97,7 @@ def test_a_plan_executes_nothing(ran: Shell) -> None:
         (["--var", "topic=waves"], "* Something with water. *\n"),
         (["--prompt", "draft.one=text.md"], "* Something with water. *\n"),
         (["--from", "facts"], "* Something with water. *\n"),
+        (["--only", "draft.one"], "Something with water.\n"),
         (["--workflow", "other.yaml"], "<Something with water.>\n"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

@@ -392,3 +392,20 @@ async def test_offline_functions_cannot_ask_the_outside_either(
     assert isolation == "process" or errors["fetch"].kind is ErrorKind.OFFLINE
     assert f"task 'fetch' would have to ask GET http://127.0.0.1:{port}/" in errors["fetch"].message
     assert "task 'connect' tried to reach 127.0.0.1" in errors["connect"].message
+
+
+async def test_a_function_whose_code_is_not_known_is_executed_unless_its_node_wants_otherwise(
+    open_bench: OpenBench,
+) -> None:
+    bench = await open_bench()
+    text = """
+        nodes:
+          plain: {agent: "local://textwrap.dedent", inputs: {text: "a"}}
+          wanted: {agent: "local://textwrap.dedent", inputs: {text: "a"}, cache: true}
+    """
+    first = await bench.run(text)
+    assert first.status is RunStatus.COMPLETED, first.failures
+    second = await bench.session.run(bench.spec(text), cache=True)
+    records = await bench.records(second)
+    assert records["plain"].reused_from is None
+    assert records["wanted"].reused_from == first.run_id

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -527,3 +528,32 @@ async def test_the_most_that_the_parent_was_allowed_to_cost_holds_for_a_fork_as_
     more = await bench.session.fork(parent.run_id, ForkRequest(from_=("think",)), max_cost=2.0)
     assert more.run.budget is not None
     assert more.run.budget.max_cost == 2.0
+
+
+async def test_how_a_node_is_executed_does_not_matter_once_it_has_been(open_bench: OpenBench) -> None:
+    bench = await open_bench()
+    parent = await bench.run(DIAMOND)
+    request = ForkRequest(fields=(field("think", "deadline_ms", value=99_000),))
+    plan = await bench.session.plan_fork(parent.run_id, request)
+    assert {node.decision for node in plan.nodes} == {Decision.REUSED}
+
+
+async def test_todays_defaults_are_todays(open_bench: OpenBench, tmp_path: Path) -> None:
+    bench = await open_bench(agents=ScriptedAdapter(slow=forever))
+    file = tmp_path / "flow.yaml"
+    text = """
+        inputs: {topic: {default: tides}}
+        defaults: {deadline_ms: 50}
+        nodes:
+          slow: {agent: "script://slow", inputs: {x: 1}}
+          ask: {agent: "script://ask", inputs: {topic: "${user.topic}"}}
+    """
+    file.write_text(dedent(text))
+    parent = await bench.session.run(file)
+    assert parent.status is RunStatus.FAILED
+    del bench.agents.behaviours["slow"]
+    file.write_text(dedent(text).replace("50", "5000").replace("tides", "waves"))
+    fork = await bench.session.fork(parent.run_id, ForkRequest(workflow=file))
+    assert fork.status is RunStatus.COMPLETED
+    assert fork.run.variables == {"topic": "waves"}
+    assert bench.agents.calls == {"slow": 2, "ask": 2}

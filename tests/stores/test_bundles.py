@@ -162,9 +162,11 @@ async def test_a_folder_that_is_here_stays_and_another_becomes_the_current_one(
     monkeypatch.chdir(tmp_path)
     gone = await exported(store, await keep_family(store))
     assert (await imported(other, gone)).source.folder == str(tmp_path)
-    async with store.open_run(make_run("1here", workflow_hash="aa" * 32), SOURCE.model_copy(update={"folder": "/tmp"})):
+    async with store.open_run(
+        make_run("1here0000000", workflow_hash="aa" * 32), SOURCE.model_copy(update={"folder": "/tmp"})
+    ):
         pass
-    here = await store.get_run("1here")
+    here = await store.get_run("1here0000000")
     assert here is not None
     assert (await imported(other, await exported(store, here))).source.folder == "/tmp"
 
@@ -176,7 +178,7 @@ async def test_the_file_of_a_workflow_is_in_its_folder_whatever_a_bundle_says(
         {"/etc/passwd": "passwd", "../../x.yaml": "x.yaml", "a/..": "", "<memory>": "<memory>", "": ""}.items()
     ):
         source = SOURCE.model_copy(update={"file": file, "folder": str(tmp_path)})
-        run = make_run(f"1run{number}", workflow_hash=f"{number:064x}")
+        run = make_run(f"1run{number:08}", workflow_hash=f"{number:064x}")
         async with store.open_run(run, source):
             pass
         done = await imported(other, await exported(store, run))

@@ -372,6 +372,9 @@ BAD_IDS = [
     "CON",
     "1ABC",
     "x~y",
+    "latest",  # which means another run
+    "-x",
+    "research",  # the name of a workflow
 ]
 
 

@@ -71,6 +71,9 @@ def _setting(text: str, bound: Bound) -> Change:
     if not steps:
         fix = f"write for example --set {node}.config.temperature=0"
         raise InputError(f"--set {place}: this names no field", fix=fix)
+    if steps == ("system_prompt",) and given.startswith("file://"):
+        fix = f"name the file: --prompt {node}={given.removeprefix('file://')}"
+        raise InputError(f"--set {place}: a prompt from a file is read with --prompt", fix=fix)
     return Change(kind=ChangeKind.FIELD, node=node, path=steps, value=_value(given), option=f"--set {place}")
 
 

@@ -13,6 +13,8 @@ from binex.runtime.keys import TaskKey
 from binex.stores.run_store import RunStore
 
 PEOPLE: Final = "human://"
+_FUNCTIONS: Final = "local://"
+_ECHO: Final = "local://echo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ class CachePolicy:
             return node.cache
         return self.is_on and not node.agent.startswith(PEOPLE)
 
+    def is_doubtful(self, task: TaskNode, key: TaskKey) -> bool:
+        """Whether a task calls a function whose code is not known, as from elsewhere than the project's folder.
+
+        It may have changed; only a node that wants the cache in any case gets it.
+        """
+        is_known = "code" in key.parts or task.agent == _ECHO or not task.agent.startswith(_FUNCTIONS)
+        return not is_known and self.nodes[task.node_id].cache is not True
+
 
 class CacheRecall:
     """Knows what tasks with the same key have made in other runs."""
@@ -48,7 +58,7 @@ class CacheRecall:
     async def find(self, work: Work, key: TaskKey) -> Outcome | None:
         """The outcome of an earlier task with the same key, if its artifacts are there and are what they were."""
         task = work.task
-        if task is None or not self._policy.covers(task.node_id):
+        if task is None or not self._policy.covers(task.node_id) or self._policy.is_doubtful(task, key):
             return None
         if not self._is_ready:  # what others finish from now on may be missed: looking again at each task is dear
             await self._store.index_keys()

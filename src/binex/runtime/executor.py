@@ -12,8 +12,9 @@ from binex.graph.dag import DAG
 from binex.models.event import Notice
 from binex.models.limits import Limits
 from binex.models.names import artifact_id
-from binex.models.run import Durability, RunStatus, RunSummary
+from binex.models.run import Durability, Run, RunStatus, RunSummary
 from binex.models.settings import ProjectSettings
+from binex.models.task import SkipReason, TaskStatus
 from binex.runtime.assembly import People, RunParts, plan_run
 from binex.runtime.dispatcher import GRACE_S, Dispatcher
 from binex.runtime.journal import Journal, TakenOver
@@ -101,7 +102,10 @@ class Executor:
         """The summary, with what the last nodes made."""
         outputs: dict[str, dict[str, JsonValue]] = {}
         elsewhere: dict[str, list[str]] | None = None
-        for node_id in dag.shown:
+        shown = set(dag.shown)
+        if left_out := await self._left_out(summary.run):
+            shown |= {node_id for node_id, dependents in dag.dependents.items() if left_out.issuperset(dependents)}
+        for node_id in filter(shown.__contains__, dag.nodes):
             for output in dag.nodes[node_id].spec.outputs:
                 artifact = await self.store.get(artifact_id(summary.run_id, node_id, output))
                 if artifact is None:
@@ -111,6 +115,13 @@ class Executor:
                 if artifact is not None:
                     outputs.setdefault(node_id, {})[output] = artifact.content
         return summary.model_copy(update={"outputs": outputs})
+
+    async def _left_out(self, run: Run) -> set[str]:
+        """The tasks that a fork left out, since another one alone was to be executed."""
+        if run.origin is None or not run.counts.get(TaskStatus.SKIPPED):
+            return set()
+        records = await self.store.list_records(run.id)
+        return {record.task for record in records if record.skip_reason is SkipReason.LEFT_OUT}
 
     async def _taken_over(self, run_id: str) -> dict[str, list[str]]:
         """The artifacts of other runs that tasks of this one have for outputs, by the task."""

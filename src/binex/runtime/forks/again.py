@@ -189,14 +189,18 @@ class Again:
         if request.are_variables_text:
             given = read_variables(bound.spec, {name: str(value) for name, value in given.items()}, dag)
         declared = bound.spec.inputs or {reference.name for _, reference in dag.references(Source.USER)}
-        before_values = {name: value for name, value in parent.variables.items() if name in declared}
-        variables = resolve_variables(bound.spec, {**before_values, **given}, from_text=False, dag=dag)
+        kept_values = {
+            name: value
+            for name, value in parent.variables.items()
+            if name in declared and not _is_default(name, value, before.spec, bound.spec)
+        }
+        variables = resolve_variables(bound.spec, {**kept_values, **given}, from_text=False, dag=dag)
         records = ParentRecords(parent, await self._store.list_records(parent.id))
         source = bound.spec.source or kept
         uses = tuple(node_uses(*bound).values())
         versions = await versions_of(self._registry, uses, source)
         told = Told(
-            variables=_changed_variables(parent, request, given),
+            variables=_changed_variables(parent, request, variables),
             code=changed_code(parent.versions, versions),
         )
         reach = find_reach(dag, starts_of(request, bound, before, records, told))
@@ -300,9 +304,9 @@ def _require_tasks(faults: Sequence[Fault], dag: DAG, records: Sequence[Executio
             raise InputError(f"--fault {fault.node[:80]}: there is no such task in the run", fix=fix)
 
 
-def _changed_variables(parent: Run, request: ForkRequest, given: Mapping[str, JsonValue]) -> set[str]:
+def _changed_variables(parent: Run, request: ForkRequest, today: Mapping[str, JsonValue]) -> set[str]:
     """Those of the variables that are other than they were; what was cut out may only be given again for one node."""
-    changed = {name for name, value in given.items() if value != parent.variables.get(name)}
+    changed = {name for name, value in today.items() if value != parent.variables.get(name)}
     if request.only is None:
         return changed
     return {name for name in changed if REDACTED not in as_text(parent.variables.get(name))}
@@ -314,6 +318,12 @@ def _versions_in(fork: Fork) -> Versions:
     executed = {uri for node in nodes for uri in (node.agent, *node.tools)}
     kept = {uri: code for uri, code in fork.parent.versions.handlers.items() if uri not in executed}
     return fork.versions.model_copy(update={"handlers": {**fork.versions.handlers, **kept}})
+
+
+def _is_default(name: str, value: JsonValue, before: WorkflowSpec, after: WorkflowSpec) -> bool:
+    """Whether the value of a variable is only the default of a workflow whose default is another one today."""
+    old, new = before.inputs.get(name), after.inputs.get(name)
+    return old is not None and new is not None and value == old.default != new.default
 
 
 def _require_secrets(variables: Mapping[str, JsonValue], dag: DAG, reach: Reach) -> None:

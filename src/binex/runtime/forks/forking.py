@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -27,6 +28,9 @@ from binex.runtime.journal import TakenOver
 from binex.runtime.keys import TaskKey
 from binex.runtime.recall import Recall
 from binex.stores.run_store import RunStore
+
+_HOW: Final = ("deadline_ms", "retry_policy", "isolation", "budget", "max_parallel", "cache")
+"""Fields that say how a node is executed; they do not change what it makes once it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,12 @@ class ParentRecords:
             return False
         return record.skip_reason is not SkipReason.LEFT_OUT
 
+    def is_reached_by(self, node_id: str, fields: Collection[str | int]) -> bool:
+        """Whether other *fields* of a node can change what came of it."""
+        record = self.final.get(node_id)
+        is_done = record is not None and record.status is TaskStatus.COMPLETED
+        return not is_done or any(name not in _HOW for name in fields)
+
     def require_task(self, path: str, dag: DAG, option: str) -> None:
         """Raise InputError where *path* is neither a node nor an item of one that the parent has executed."""
         if path in dag.nodes or (item_of(path) is not None and node_of(path) in dag.nodes and path in self.final):
@@ -141,12 +151,15 @@ def starts_of(request: ForkRequest, bound: Bound, before: Bound, records: Parent
     if request.workflow is not None:
         added, _, defined = compare_nodes(before.spec, bound.spec)
         changed |= dict.fromkeys(added, "is new")
-        changed |= {node_id: f"another {fields}" for node_id, fields in defined.items()}
+        for node_id, names in defined.items():
+            if records.is_reached_by(node_id, names):
+                changed[node_id] = f"another {', '.join(names)}"
         for node_id, node in bound.spec.nodes.items():
             if node_id not in changed and any(uri in told.code for uri in (node.agent, *node.tools)):
                 changed[node_id] = "its code has changed"
     for change in request.fields:
-        changed[change.node] = f"another {'.'.join(map(str, change.path))}"
+        if records.is_reached_by(change.node, change.path[:1]):
+            changed[change.node] = f"another {'.'.join(map(str, change.path))}"
     changed |= {node_id: f"another {name}" for node_id, name in users_of(dag, told.variables).items()}
     unsettled = records.unsettled(dag)
     for edit in request.edits:

@@ -89,11 +89,11 @@ def users_of(dag: DAG, variables: Collection[str]) -> dict[str, str]:
     }
 
 
-def compare_nodes(before: WorkflowSpec, after: WorkflowSpec) -> tuple[list[str], list[str], dict[str, str]]:
-    """The nodes that were added, those that were removed, and those that are defined otherwise with what differs."""
+def compare_nodes(before: WorkflowSpec, after: WorkflowSpec) -> tuple[list[str], list[str], dict[str, tuple[str, ...]]]:
+    """The nodes that were added, those that were removed, and those that are defined otherwise with the fields."""
     added = [id for id in after.nodes if id not in before.nodes]
     removed = [id for id in before.nodes if id not in after.nodes]
-    changed: dict[str, str] = {}
+    changed: dict[str, tuple[str, ...]] = {}
     for node_id, node in after.nodes.items():
         old = before.nodes.get(node_id)
         if old is None:
@@ -105,6 +105,9 @@ def compare_nodes(before: WorkflowSpec, after: WorkflowSpec) -> tuple[list[str],
             fields.append("messages")
         if any(tool.startswith("mcp://") for tool in node.tools) and before.mcp_servers != after.mcp_servers:
             fields.append("mcp_servers")
+        for name, said in (("deadline_ms", "deadline_ms_of"), ("retry_policy", "retry_policy_of")):
+            if name not in fields and getattr(before, said)(node_id) != getattr(after, said)(node_id):
+                fields.append(name)  # the workflow's defaults say otherwise
         if fields:
-            changed[node_id] = ", ".join(fields)
+            changed[node_id] = tuple(fields)
     return added, removed, changed
