@@ -10,8 +10,8 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import workloads
@@ -21,7 +21,7 @@ from binex.models.run import Versions
 from binex.models.task import TaskNode
 from binex.runtime.forks.forking import ForkRequest
 from binex.runtime.keys import Keys
-from binex.runtime.session import Session, open_session
+from binex.runtime.session import open_session
 from binex.tape.redaction import Redactor
 
 NODES = 1000
@@ -36,16 +36,18 @@ Figures = dict[str, float]
 
 async def replay() -> Figures:
     """Nodes per second: live with the scripted model, and answered from the tape."""
-    async with _session() as session:
-        small = await session.run(workloads.asks(1))
-        await session.replay(small.run.id)  # modules and validators are made when they are first used
-        with _timed() as live:
-            run = await session.run(workloads.asks(NODES))
-        with _timed() as again:
-            replayed = await session.replay(run.run.id)
-        assert run.status == replayed.status == "completed"
-        calls = await session.store.list_calls(replayed.run.id)
-        assert len(calls) == NODES
+    with _folder() as folder:
+        async with open_session(folder, durability="normal") as session:
+            small = await session.run(workloads.asks(1))
+            await session.replay(small.run.id)  # modules and validators are made when they are first used
+            with _timed() as live:
+                run = await session.run(workloads.asks(NODES))
+        async with open_session(folder, durability="normal") as session:  # nothing is left to do from the run
+            with _timed() as again:
+                replayed = await session.replay(run.run.id)
+            calls = await session.store.list_calls(replayed.run.id)
+    assert run.status == replayed.status == "completed"
+    assert len(calls) == NODES
     return {
         "live_nodes_per_s": NODES / live["wall"],
         "replay_nodes_per_s": NODES / again["wall"],
@@ -61,15 +63,16 @@ async def fork() -> Figures:
         if isinstance(event, TaskStarted):
             started.append((time.perf_counter(), time.process_time()))
 
-    async with _session() as session:
-        small = await session.run(workloads.echoes(3))
-        await session.fork(small.run.id, ForkRequest(from_=("n1",)))
-        with _timed() as whole:
-            run = await session.run(workloads.echoes(LARGE))
-        session.listen(hear)
-        wall, cpu = time.perf_counter(), time.process_time()
-        forked = await session.fork(run.run.id, ForkRequest(from_=(MIDDLE,)))
-        assert forked.status == "completed"
+    with _folder() as folder:
+        async with open_session(folder, durability="normal") as session:
+            small = await session.run(workloads.echoes(3))
+            await session.fork(small.run.id, ForkRequest(from_=("n1",)))
+            with _timed() as whole:
+                run = await session.run(workloads.echoes(LARGE))
+        async with open_session(folder, durability="normal", listeners=[hear]) as session:
+            wall, cpu = time.perf_counter(), time.process_time()
+            forked = await session.fork(run.run.id, ForkRequest(from_=(MIDDLE,)))
+    assert forked.status == "completed"
     return {"first_s": started[0][0] - wall, "first_cpu_s": started[0][1] - cpu, "whole_s": whole["wall"]}
 
 
@@ -119,13 +122,12 @@ def _timed() -> Iterator[Figures]:
     took |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
-@asynccontextmanager
-async def _session() -> AsyncIterator[Session]:
-    """A session on a new store, which is gone afterwards."""
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """The folder of a new store, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(dir=scratch("again")))
     try:
-        async with open_session(folder / ".binex", durability="normal") as session:
-            yield session
+        yield folder / ".binex"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -196,10 +196,26 @@ def test_a_fault_shows_whether_the_run_holds(ran: Shell) -> None:
     assert said.code == 1
 
 
-def test_a_fault_that_nothing_meets_is_told(ran: Shell) -> None:
+def test_a_fault_that_nothing_meets_proves_nothing(ran: Shell) -> None:
     said = ran("replay", "--fault", "facts=429")
-    assert said.code == 0
-    assert "facts made no call that could meet the fault" in said.err
+    assert said.code == 1
+    assert "was not put to the test: facts made no call that could meet a fault more" in said.out
+    fork = ran("replay", "--edit", "draft.one=By hand.", "--json").json()["run"]["id"]
+    assert "draft.one made no call" in ran("replay", fork, "--fault", "draft.one=429").out
+
+
+def test_latest_is_no_sample(ran: Shell) -> None:
+    first = latest(ran)["id"]
+    assert ran("replay", "--only", "draft.one").code == 0
+    assert ran("replay", "--json").json()["parent"] == first
+    assert "only draft.one" in ran("runs", "--tree").out
+
+
+def test_no_store_is_made_for_a_run_that_cannot_be_there(shell: Shell) -> None:
+    for command in ("replay", "resume"):
+        said = shell(command, "--dir", str(shell.folder / "elsewhere"))
+        assert said.code == 2, said
+        assert not (shell.folder / "elsewhere").exists()
 
 
 def test_a_damaged_tape_is_named_and_nothing_is_claimed(ran: Shell) -> None:

@@ -580,7 +580,7 @@ async def asked(bench: Bench, count: int = 1) -> Question:
 # --- together with the rest -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("other", ["run", "task", "attempt", "artifact"])
+@pytest.mark.parametrize("other", ["run", "task", "attempt", "artifact", "inputs", "lineage"])
 async def test_what_a_bundle_says_was_held_is_not_taken_for_that_of_another_task(
     open_bench: OpenBench, other: str
 ) -> None:
@@ -598,6 +598,10 @@ async def test_what_a_bundle_says_was_held_is_not_taken_for_that_of_another_task
             held["record"] |= {"task": "c", "node_id": "c"}
         case "attempt":
             held["record"] |= {"attempt": 10**30}
+        case "inputs":
+            held["record"] |= {"input_artifacts": [f"{victim.run_id}~a~output"]}
+        case "lineage":
+            held["artifacts"][0]["info"]["lineage"] |= {"derived_from": [f"{victim.run_id}~a~output"]}
         case _:
             held["artifacts"][0]["info"] |= {"run_id": victim.run_id}
     async with store.take_run(summary.run_id):

@@ -47,17 +47,19 @@ async def find_run(store: RunStore, text: str) -> Run:
     raise await _no_run(store, text)
 
 
-async def find_original(store: RunStore, text: str) -> Run:
+async def find_original(store: RunStore, text: str, *, is_sample_meant: bool = False) -> Run:
     """The run that *text* means where it is to be executed again: of a replay that is not named by its id, its parent.
 
-    So ``latest`` means the same run, however often it is replayed.
+    The same holds for a sample of one node, unless one may be meant. So ``latest`` means the same run, however often
+    it is replayed.
 
     Raises:
         InputError: nothing is meant by it, or more than one run is.
     """
     run = await find_run(store, text)
-    while run.origin is not None and run.origin.mode is RunMode.REPLAY and not run.id.startswith(text.lower()):
-        parent = await store.get_run(run.origin.parent)
+    while (origin := run.origin) is not None and not run.id.startswith(text.lower()):
+        is_copy = origin.mode is RunMode.REPLAY or (origin.is_alone and not is_sample_meant)
+        parent = await store.get_run(origin.parent) if is_copy else None
         if parent is None:
             break
         run = await as_seen(store, parent)

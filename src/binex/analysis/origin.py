@@ -26,7 +26,7 @@ def _parts(origin: Origin) -> Iterator[str]:
     if origin.mode is RunMode.REPLAY:
         yield "replay"
     if origin.fork_points:
-        yield f"from {_some(origin.fork_points)}"
+        yield f"{'only' if origin.is_alone else 'from'} {_some(origin.fork_points)}"
     fields: dict[str, list[str]] = {}
     for change in origin.changes:
         if change.kind is ChangeKind.FIELD:

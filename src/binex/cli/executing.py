@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol, Self, TextIO
@@ -20,6 +20,7 @@ from binex.cli.loop import CommandLoop
 from binex.cli.main import report
 from binex.cli.options import ExecutionOptions, typed
 from binex.cli.printing import json_of
+from binex.cli.reading import store_folder
 from binex.cli.render.look import Look
 from binex.cli.render.progress import PlainProgress, Silence
 from binex.cli.render.results import ending, results
@@ -33,6 +34,8 @@ from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
 from binex.runtime.session import Session, open_session
 from binex.runtime.stops.stops import Stops
+from binex.stores.backends.filesystem import DATABASE
+from binex.stores.backends.opening import require_store
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXIT_CODES: Final = {
@@ -72,6 +75,8 @@ class Execution:
     """Whether to wait for people however long it takes; None leaves that to the deadlines of their questions."""
     stops: Stops = field(default_factory=Stops)
     """Where the run is to stop; with any, what is piped to the command are answers."""
+    needs_store: bool = False
+    """Whether it is about a run that must be there; otherwise a store is made where there is none."""
     end: Callable[[RunSummary, Look, Path | None], str] = ending
     """Says how it went."""
     show: Callable[[RunSummary, Look], str] = results
@@ -110,6 +115,17 @@ class Execution:
             end=end,
         )
 
+    @classmethod
+    def of_run(
+        cls,
+        options: ExecutionOptions,
+        end: Callable[[RunSummary, Look, Path | None], str] = ending,
+        *,
+        stops: Stops | None = None,
+    ) -> Self:
+        """The same for what is done with a run that is there: where there is no store, none is made."""
+        return replace(cls.of(options, end, stops=stops), needs_store=True)
+
     def execute(self, work: Callable[[Session], Awaitable[RunSummary]]) -> int:
         """Do *work*, print what it made on stdout and everything else on stderr, and return the exit code."""
         stop, loop = _Stop(), CommandLoop()
@@ -133,6 +149,8 @@ class Execution:
         return code
 
     async def _run(self, work: Callable[[Session], Awaitable[RunSummary]], stop: "_Stop") -> RunSummary | None:
+        if self.needs_store:
+            require_store(store_folder(self.directory) / DATABASE)
         with self._progress() as progress:
             async with open_session(
                 self.directory,

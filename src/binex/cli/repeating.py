@@ -74,7 +74,7 @@ def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: Exec
             repeater.interrupt()
 
     execution = replace(
-        Execution.of(options, end=lambda _, look, __: "" if report is None else how_it_went(report, look)),
+        Execution.of_run(options, end=lambda _, look, __: "" if report is None else how_it_went(report, look)),
         show=lambda _, look: "" if report is None else repeat_report(report, look),
         document=lambda summary: summary if report is None else report,
         judge=lambda _: None if report is None else _exit_code(report),

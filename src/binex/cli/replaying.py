@@ -58,7 +58,7 @@ class Replaying:
             return 0 if verdict.is_equal else _DIFFERENT
 
         execution = replace(
-            Execution.of(self.options, end=lambda *_: "", stops=self.stops),
+            Execution.of_run(self.options, end=lambda *_: "", stops=self.stops),
             show=lambda made, look: replay_verdict(verdict, look) if verdict is not None else results(made, look),
             document=lambda summary: verdict if verdict is not None else summary,
             judge=judge,
@@ -78,9 +78,12 @@ class Replaying:
             return summary
 
         execution = replace(
-            Execution.of(self.options),
-            show=lambda _, look: fault_verdict(verdict, look) if verdict is not None else "",
+            Execution.of_run(self.options),
+            show=lambda summary, look: (
+                fault_verdict(verdict, summary.unmet_faults, look) if verdict is not None else ""
+            ),
             document=lambda summary: verdict if verdict is not None else summary,
+            judge=lambda summary: _DIFFERENT if summary.unmet_faults else None,
         )
         return execution.execute(work)
 
@@ -101,7 +104,7 @@ class Replaying:
             return summary
 
         execution = replace(
-            Execution.of(self.options, end=lambda *_: ""),
+            Execution.of_run(self.options, end=lambda *_: ""),
             show=lambda _, look: varying(found, look) if found is not None else "",
             document=lambda summary: found if found is not None else summary,
             judge=lambda _: 0 if found is not None and found.is_deterministic else _DIFFERENT,
@@ -141,4 +144,4 @@ class Replaying:
             forking = session.fork(parent.id, request, max_cost=max_cost, stops=self.stops)
             return await go_on_anew(session, self.stops, forking)
 
-        return Execution.of(self.options, stops=self.stops).execute(work)
+        return Execution.of_run(self.options, stops=self.stops).execute(work)

@@ -47,4 +47,4 @@ def command(  # noqa: PLR0913 - what can be typed
         )
         return await go_on_anew(session, stops, resuming)
 
-    return Execution.of(options, stops=stops).execute(work)
+    return Execution.of_run(options, stops=stops).execute(work)

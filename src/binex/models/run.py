@@ -56,6 +56,8 @@ class Origin(Model):
     """What was done with it."""
     fork_points: tuple[str, ...] = ()
     """The paths of the tasks from which on it was executed again."""
+    is_alone: bool = False
+    """Whether only these were to be executed again, as for a sample, and nothing that depends on them."""
     changes: tuple[Change, ...] = ()
     """What was changed."""
 
@@ -142,6 +144,8 @@ class RunSummary(Model):
     """How many outcomes were taken over from a record."""
     recalled: int = 0
     """How many tasks were answered by outcomes of other runs, since their keys were the same."""
+    unmet_faults: dict[str, int] = Field(default_factory=dict)
+    """How many of the faults that were asked for no call has met, by the path of the task."""
     was_done: bool = False
     """Whether there was nothing left to do."""
     failures: tuple[TaskFailure, ...] = ()

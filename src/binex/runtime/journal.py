@@ -45,6 +45,8 @@ class TakenOver(NamedTuple):
     """What its loop builds on."""
     inherited: Sequence[Outcome] = ()
     """What was executed in another run, and is to be recorded in this one."""
+    counted: Sequence[ExecutionRecord] = ()
+    """How everything ended that has ended already, items of what is known included."""
 
 
 NOTE_RUNNING_AFTER_S = 0.25
@@ -140,8 +142,8 @@ class RunLog:
         if taken.inherited:
             with collecting_later():
                 await self._keep(taken.inherited)
-        for outcome in taken.inherited or taken.known:
-            self._count(outcome.record)
+        for record in taken.counted or [outcome.record for outcome in taken.inherited or taken.known]:
+            self._count(record)
 
     async def record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """Make outcomes durable in one commit, then tell them.

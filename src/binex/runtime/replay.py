@@ -18,6 +18,8 @@ class Known:
 
     outcomes: tuple[Outcome, ...]
     attempts: dict[str, int]
+    records: tuple[ExecutionRecord, ...] = ()
+    """How all these tasks ended, items of known lists included."""
 
 
 async def settled_outcomes(store: RunStore, dag: DAG, run_id: str, *, retry_failed: bool = False) -> Known:
@@ -47,7 +49,7 @@ async def settled_outcomes(store: RunStore, dag: DAG, run_id: str, *, retry_fail
         for path, record in settled.items()
         if path == node_of(path) or node_of(path) not in settled  # items of a settled node are in its list
     ]
-    return Known(tuple(outcomes), attempts)
+    return Known(tuple(outcomes), attempts, tuple(settled.values()))
 
 
 def _without_failures(settled: dict[str, ExecutionRecord]) -> dict[str, ExecutionRecord]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from binex.analysis.find import find_run
+from binex.analysis.find import find_original
 from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
@@ -51,7 +51,7 @@ class Resuming:
 
     async def resume(self, run: str, options: ResumeOptions) -> RunSummary:
         """See :meth:`Session.resume`."""
-        found = await find_run(self._store, run)
+        found = await find_original(self._store, run, is_sample_meant=True)
         async with self._store.take_run(found.id) as lease:
             before = await self._store.get_run(found.id) or found
             kept = await self._store.get_source(before.workflow_hash)
@@ -103,7 +103,7 @@ class Resuming:
                 held=read_held(after.id, bookmarks, known.attempts),
             )
             await self._store.save_run(after)
-            return await self._executor.execute(parts, TakenOver(known.outcomes))
+            return await self._executor.execute(parts, TakenOver(known.outcomes, counted=known.records))
 
     def _compare_code(self, run: Run, today: Versions, *, strict: bool) -> None:
         changed = sorted(changed_code(run.versions, today))

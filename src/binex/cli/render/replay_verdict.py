@@ -1,5 +1,7 @@
 """How a replay compares with its run."""
 
+from collections.abc import Mapping
+
 from binex.analysis.replayed import Difference, DifferenceKind, ReplayVerdict
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.text import escape
@@ -39,8 +41,15 @@ def replay_verdict(verdict: ReplayVerdict, look: Look) -> str:
     return "\n".join(lines)
 
 
-def fault_verdict(verdict: ReplayVerdict, look: Look) -> str:
+def fault_verdict(verdict: ReplayVerdict, unmet: Mapping[str, int], look: Look) -> str:
     """Whether the run held under its faults, and what came out otherwise because of them."""
+    missed = [
+        f"{escape(task)} made no call that could meet {'a fault' if count == 1 else f'{count} faults'} more"
+        for task, count in unmet.items()
+    ]
+    if missed and verdict.run.status is RunStatus.COMPLETED:
+        lines = [f"{look.mark('failed')} run {escape(verdict.parent)} was not put to the test: {missed[0]}"]
+        return "\n".join([*lines, *(f"  {said}" for said in missed[1:])])
     origin = verdict.run.origin
     changes = origin.changes if origin is not None else ()
     faults = ", ".join(f"{escape(change.node)} met {escape(str(change.value))}" for change in changes)

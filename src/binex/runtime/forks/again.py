@@ -104,10 +104,7 @@ class Again:
             stops=stops,
         )
         summary = await self._executor.execute(parts, taken, hermetic=Hermetic(is_timed))
-        for path, count in taped.unmet().items():
-            times = "once" if count == 1 else f"{count} times"
-            self._executor.notice(replayed.id, f"{path} made no call that could meet the fault {times} more")
-        return summary
+        return summary.model_copy(update={"unmet_faults": taped.unmet()})
 
     async def workflow_of(self, run: str, request_file: Path | None = None) -> Bound:
         """The workflow that a fork of *run* begins with: the recorded one, or that of today's file."""

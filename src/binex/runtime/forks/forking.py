@@ -287,7 +287,13 @@ def origin_for(request: ForkRequest, parent: Run, variables: Mapping[str, JsonVa
         changes.append(Change(kind=ChangeKind.ARTIFACT, node=edit.task, path=(edit.output,), option=option))
     if request.workflow is not None:
         changes.append(Change(kind=ChangeKind.WORKFLOW, value=str(request.workflow), option="--workflow"))
-    return Origin(parent=parent.id, mode=RunMode.FORK, fork_points=points_of(request), changes=tuple(changes))
+    return Origin(
+        parent=parent.id,
+        mode=RunMode.FORK,
+        fork_points=points_of(request),
+        is_alone=request.only is not None,
+        changes=tuple(changes),
+    )
 
 
 def points_of(request: ForkRequest) -> tuple[str, ...]:
@@ -333,7 +339,7 @@ def _value_of(edit: Edit, before: Artifact) -> JsonValue:
         return edit.value
     try:
         return decode_json(edit.value.encode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         place, wanted = f"{edit.task}.{edit.output}", kind_of(before.content)
         raise InputError(
             f"--edit {place}: {wanted} is to be replaced, and this is no JSON: {error}",

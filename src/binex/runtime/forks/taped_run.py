@@ -72,8 +72,12 @@ class TapedRun:
         return TakenOver([outcome for path, outcome in taken.items() if path in nodes], list(taken.values()))
 
     def unmet(self) -> dict[str, int]:
-        """How many faults were still to come when a task had ended, by its path."""
-        return {path: faulty.to_come for path, faulty in self._faulty.items() if faulty.to_come}
+        """How many faults no call has met: by the task's path, or by what they are for where that was not executed."""
+        unmet = {path: faulty.to_come for path, faulty in self._faulty.items() if faulty.to_come}
+        for fault in self._faults:
+            if not any(fault.is_for(path) for path in self._faulty):
+                unmet[fault.node] = unmet.get(fault.node, 0) + fault.count
+        return unmet
 
     def answers_for(self, task: TaskNode, end_as: EndAs) -> Answers:
         """Who answers the calls of an attempt: those of the attempt that was made in its place."""

@@ -19,6 +19,7 @@ from binex.models.task import (
     ErrorKind,
     ExecutionRecord,
     Outcome,
+    TaskNode,
     TaskStatus,
 )
 from binex.tape.redaction import Redactor
@@ -76,9 +77,13 @@ class EarlierStops:
         """Whether there was any."""
         return bool(self._held or self._last_before or self._after)
 
-    def take_outcome(self, path: str) -> Outcome | None:
-        """What came of the task at *path*, if it was held when the run ended."""
-        return self._held.pop(path, None)
+    def take_outcome(self, task: TaskNode) -> Outcome | None:
+        """What came of *task*, if it was held when the run ended, and was made from what the task is given now."""
+        outcome = self._held.pop(task.path, None)
+        if outcome is None or outcome.record.input_artifacts != task.input_artifacts:
+            return None
+        made_from = {id for artifact in outcome.artifacts for id in artifact.lineage.derived_from}
+        return outcome if made_from <= set(task.input_artifacts) else None
 
     def has_asked_after(self, outcome: Outcome) -> bool:
         """Whether somebody was asked about this outcome."""

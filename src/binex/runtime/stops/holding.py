@@ -115,7 +115,7 @@ class Holds:
         """Whether *work* is held, or has become other work, instead of being done now."""
         if self._is_idle or work.task is None:
             return False
-        path = work.path
+        path, task = work.path, work.task
         last = self._earlier.last_before(path)
         if last is not None and last.is_pending:
             why = self._places.why_stop(path, Moment.BEFORE, work.inputs)
@@ -124,7 +124,7 @@ class Holds:
         followed = None if last is None else last.decision
         if followed is not None and followed.action is Action.EDIT:
             work = self._with_inputs(work, followed.edited)
-        if (held := self._earlier.take_outcome(path)) is not None:
+        if (held := self._earlier.take_outcome(task)) is not None:
             self._hold_after(work, held, self._places.why_stop(path, Moment.AFTER, (*work.inputs, *held.artifacts)))
             return True
         why = self._places.why_stop(path, Moment.BEFORE, work.inputs)

@@ -18,13 +18,7 @@ def open_reading(database: Path) -> sqlite3.Connection:
         StoreError: it is damaged, or was written by a newer or an older Binex.
         sqlite3.Error: another process is in the way.
     """
-    folder = database.parent
-    require_folder(folder, for_writing=False)
-    if not database.exists():
-        _refuse_missing_database(folder)
-        raise InputError(
-            f"no {DATABASE} in {shown(folder)}: nothing has been run here", fix="run a workflow first (binex run)"
-        )
+    require_store(database)
     version = schema.find_version(database)
     schema.refuse_newer(database, version, len(schema.MIGRATIONS))
     if version < len(schema.MIGRATIONS):
@@ -33,6 +27,22 @@ def open_reading(database: Path) -> sqlite3.Connection:
             fix="upgrade it, after a backup, with: binex doctor --repair",
         )
     return schema.connect_read_only(database)
+
+
+def require_store(database: Path) -> None:
+    """Refuse where no store is.
+
+    Raises:
+        InputError: there is none.
+        StoreError: it is damaged, or cannot be used.
+    """
+    folder = database.parent
+    require_folder(folder, for_writing=False)
+    if not database.exists():
+        _refuse_missing_database(folder)
+        raise InputError(
+            f"no {DATABASE} in {shown(folder)}: nothing has been run here", fix="run a workflow first (binex run)"
+        )
 
 
 def open_writing(database: Path, durability: Durability) -> sqlite3.Connection:
