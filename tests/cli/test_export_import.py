@@ -101,7 +101,7 @@ def test_an_imported_run_can_be_resumed(shell: Shell, run: str, away: Callable[[
     (shell.folder / "steps.py").write_text("def fail(value): return 'luck'\ndef give(value): return value\n")
     away()
     assert shell("import", str(shell.folder / "run.binex")).code == 0
-    said = shell("resume", run, "--retry-failed", "--json")
+    said = shell("resume", run, "--retry-failed", "--trust", "--json")
     assert said.code == 0, said.err
     assert said.json()["outputs"]["blocked"]["output"] == "luck"
 
@@ -117,7 +117,7 @@ def test_a_fork_travels_with_its_parent_and_can_be_replayed_there(shell: Shell, 
     said = shell("import", str(shell.folder / "fork.binex"), "--json").json()
     assert said["imported"] == [fork["origin"]["parent"], fork["id"]]
     for run in said["imported"]:
-        assert shell("replay", run, "-q").code == 0
+        assert shell("replay", run, "-q", "--trust").code == 0
         assert shell("trace", run).code == 0
     assert shell("doctor").code == 0
 
@@ -339,3 +339,20 @@ def test_what_a_bundle_says_is_shown_escaped(shell: Shell, run: str, away: Calla
     said = shell("import", "bad.binex")
     assert said.code == 0, said.err
     assert not set("\x1b\x07\u202e") & set(said.out + said.err)
+
+
+@pytest.mark.parametrize("command", [["replay"], ["replay", "--from", "b"], ["resume", "--retry-failed"]])
+def test_what_was_imported_executes_nothing_of_this_machine_until_it_is_trusted(
+    shell: Shell, run: str, away: Callable[[], Path], command: list[str]
+) -> None:
+    shell("export", run, "-o", "run.binex")
+    touch = "import pathlib\npathlib.Path('executed').touch()\n"
+    (shell.folder / "steps.py").write_text(f"{touch}def fail(value): return 1\ndef give(value): return value\n")
+    folder = away()
+    assert shell("import", str(shell.folder / "run.binex")).code == 0
+    said = shell(command[0], run, *command[1:])
+    assert said.code == 1
+    assert "was imported, and would execute local://more.big, local://steps.fail" in said.err
+    assert "--trust" in said.err
+    assert not (folder / "executed").exists()
+    assert not (shell.folder / "executed").exists()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -269,3 +270,31 @@ async def test_a_run_that_is_cancelled_while_it_is_being_interrupted_is_cancelle
     asyncio.get_running_loop().call_later(0.1, cancelled.set)
     assert (await cancelling).status is RunStatus.CANCELLED
     assert (await running).status is RunStatus.CANCELLED
+
+
+async def test_a_secret_that_somebody_types_is_heard_and_not_kept(
+    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = "tok-1234567890abcdef"
+    monkeypatch.setenv("THE_TOKEN", secret)
+
+    async def answer(_: Question) -> Answer:
+        return Answer(value=f"use {secret}", at=now())
+
+    heard: list[object] = []
+    agents = ScriptedAdapter(hear=lambda task: heard.append(task.inputs["said"]))
+    bench = await open_bench(agents=agents, people=People(answer))
+    run = await bench.run(
+        """
+        nodes:
+          ask: {agent: "human://input", inputs: {key: "${env.THE_TOKEN}"}}
+          hear: {agent: "script://hear", inputs: {said: "${ask.output}"}}
+        """
+    )
+    assert run.status is RunStatus.COMPLETED, run.failures
+    (question,) = await bench.session.store.list_questions(run.run_id)
+    assert question.answer is not None
+    assert question.answer.value == "use [redacted]"
+    await bench.session.store.flush()
+    kept = b"".join(file.read_bytes() for file in (tmp_path / ".binex").rglob("*") if file.is_file())
+    assert secret.encode() not in kept

@@ -75,6 +75,8 @@ class Execution:
     """Whether to wait for people however long it takes; None leaves that to the deadlines of their questions."""
     stops: Stops = field(default_factory=Stops)
     """Where the run is to stop; with any, what is piped to the command are answers."""
+    is_trusting: bool = False
+    """Whether a run that was imported may execute functions and programs."""
     needs_store: bool = False
     """Whether it is about a run that must be there; otherwise a store is made where there is none."""
     end: Callable[[RunSummary, Look, Path | None], str] = ending
@@ -122,9 +124,10 @@ class Execution:
         end: Callable[[RunSummary, Look, Path | None], str] = ending,
         *,
         stops: Stops | None = None,
+        is_trusting: bool = False,
     ) -> Self:
         """The same for what is done with a run that is there: where there is no store, none is made."""
-        return replace(cls.of(options, end, stops=stops), needs_store=True)
+        return replace(cls.of(options, end, stops=stops), needs_store=True, is_trusting=is_trusting)
 
     def execute(self, work: Callable[[Session], Awaitable[RunSummary]]) -> int:
         """Do *work*, print what it made on stdout and everything else on stderr, and return the exit code."""
@@ -158,6 +161,7 @@ class Execution:
                 limits=self.limits,
                 listeners=(progress, stop.note_start),
                 people=self._people(progress),
+                is_trusting=self.is_trusting,
             ) as session:
                 doing = asyncio.ensure_future(work(session))
                 stop.listen(doing, lambda: self.interrupt(session), progress.say)

@@ -35,6 +35,9 @@ budget_option: Callable[[_Command], _Command] = click.option(
     metavar="USD",
     help="The most that models may cost, in US dollars, instead of what the workflow says.",
 )
+trust_option: Callable[[_Command], _Command] = click.option(
+    "--trust", "is_trusting", is_flag=True, help="Let a run that was imported execute functions and programs."
+)
 run_argument: Callable[[_Command], _Command] = click.argument("run", default="latest")
 
 

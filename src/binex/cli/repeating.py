@@ -3,6 +3,7 @@
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from binex.analysis.find import find_original
@@ -11,7 +12,7 @@ from binex.cli.changing import read_request
 from binex.cli.executing import Execution
 from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
-from binex.cli.render.look import words_of
+from binex.cli.render.look import Look, words_of
 from binex.cli.render.question import waiting_line
 from binex.cli.render.repeat import how_it_went, repeat_report
 from binex.cli.render.results import spending
@@ -41,6 +42,7 @@ class RepeatOptions:
     parallel: int = PARALLEL
     expect: str | None = None
     max_cost: float | None = None
+    is_trusting: bool = False
 
 
 def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: ExecutionOptions) -> int:
@@ -73,8 +75,15 @@ def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: Exec
         if repeater is not None:
             repeater.interrupt()
 
+    def end(_: RunSummary, look: Look, __: Path | None) -> str:
+        return "" if report is None else how_it_went(report, look)
+
     execution = replace(
-        Execution.of_run(options, end=lambda _, look, __: "" if report is None else how_it_went(report, look)),
+        Execution.of_run(options, end=end, is_trusting=repeats.is_trusting),
+            options,
+            end=lambda _, look, __: "" if report is None else how_it_went(report, look),
+            is_trusting=repeats.is_trusting,
+        ),
         show=lambda _, look: "" if report is None else repeat_report(report, look),
         document=lambda summary: summary if report is None else report,
         judge=lambda _: None if report is None else _exit_code(report),

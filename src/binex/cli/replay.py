@@ -7,7 +7,7 @@ import click
 
 from binex.cli.breaking import stop_options
 from binex.cli.fork_options import ForkOptions, fork_options
-from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
+from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument, trust_option
 
 if TYPE_CHECKING:
     from binex.runtime.stops.stops import Stops
@@ -75,12 +75,14 @@ def _named(options: dict[str, object]) -> list[str]:
     help="Let the first N calls of NODE (1) meet a 429, timeout, half-stream, malformed or refusal.",
 )
 @budget_option
+@trust_option
 @stop_options
 @execution_options
-def command(
+def command(  # noqa: PLR0913 - what can be typed
     run: str,
     changes: ForkOptions,
     max_cost: float | None,
+    is_trusting: bool,
     stops: "Stops",
     options: ExecutionOptions,
     *,
@@ -97,7 +99,7 @@ def command(
     wanted.require_sense(is_fork=changes.is_fork, has_budget=max_cost is not None, has_stops=stops.is_any)
     from binex.cli.replaying import Replaying
 
-    replaying = Replaying(run, options, stops)
+    replaying = Replaying(run, options, stops, is_trusting=is_trusting)
     if wanted.plan:
         return replaying.plan(changes)
     if wanted.times is not None:

@@ -38,6 +38,8 @@ class Replaying:
     run: str
     options: ExecutionOptions
     stops: Stops
+    is_trusting: bool = False
+    """Whether a run that was imported may execute functions and programs."""
 
     def replay(self, *, is_timed: bool) -> int:
         """Replay the run from its tape, and compare."""
@@ -58,7 +60,7 @@ class Replaying:
             return 0 if verdict.is_equal else _DIFFERENT
 
         execution = replace(
-            Execution.of_run(self.options, end=lambda *_: "", stops=self.stops),
+            Execution.of_run(self.options, end=lambda *_: "", stops=self.stops, is_trusting=self.is_trusting),
             show=lambda made, look: replay_verdict(verdict, look) if verdict is not None else results(made, look),
             document=lambda summary: verdict if verdict is not None else summary,
             judge=judge,
@@ -78,7 +80,7 @@ class Replaying:
             return summary
 
         execution = replace(
-            Execution.of_run(self.options),
+            Execution.of_run(self.options, is_trusting=self.is_trusting),
             show=lambda summary, look: (
                 fault_verdict(verdict, summary.unmet_faults, look) if verdict is not None else ""
             ),
@@ -104,7 +106,7 @@ class Replaying:
             return summary
 
         execution = replace(
-            Execution.of_run(self.options, end=lambda *_: ""),
+            Execution.of_run(self.options, end=lambda *_: "", is_trusting=self.is_trusting),
             show=lambda _, look: varying(found, look) if found is not None else "",
             document=lambda summary: found if found is not None else summary,
             judge=lambda _: 0 if found is not None and found.is_deterministic else _DIFFERENT,
@@ -132,7 +134,7 @@ class Replaying:
         self, changes: ForkOptions, times: int, parallel: int | None, expect: str | None, max_cost: float | None
     ) -> int:
         """Execute one node several times, and compare what it makes."""
-        repeats = RepeatOptions(times, parallel or PARALLEL, expect, max_cost)
+        repeats = RepeatOptions(times, parallel or PARALLEL, expect, max_cost, self.is_trusting)
         return repeat(self.run, changes, repeats, self.options)
 
     def fork(self, changes: ForkOptions, max_cost: float | None) -> int:
@@ -144,4 +146,4 @@ class Replaying:
             forking = session.fork(parent.id, request, max_cost=max_cost, stops=self.stops)
             return await go_on_anew(session, self.stops, forking)
 
-        return Execution.of_run(self.options, stops=self.stops).execute(work)
+        return Execution.of_run(self.options, stops=self.stops, is_trusting=self.is_trusting).execute(work)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from binex.cli.breaking import stop_options
-from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument
+from binex.cli.options import ExecutionOptions, budget_option, execution_options, run_argument, trust_option
 
 if TYPE_CHECKING:
     from binex.runtime.stops.stops import Stops
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Refuse where the code of a local function has changed since.")
 @click.option("-v", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Give a secret again.")
 @budget_option
+@trust_option
 @stop_options
 @execution_options
 def command(  # noqa: PLR0913 - what can be typed
@@ -26,6 +27,7 @@ def command(  # noqa: PLR0913 - what can be typed
     strict: bool,
     variables: tuple[str, ...],
     max_cost: float | None,
+    is_trusting: bool,
     stops: "Stops",
     options: ExecutionOptions,
 ) -> int:
@@ -47,4 +49,4 @@ def command(  # noqa: PLR0913 - what can be typed
         )
         return await go_on_anew(session, stops, resuming)
 
-    return Execution.of_run(options, stops=stops).execute(work)
+    return Execution.of_run(options, stops=stops, is_trusting=is_trusting).execute(work)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from binex.adapters.attempt import Ask, Desk
+from binex.adapters.human_answer import check_answer
 from binex.adapters.human_tape import ask_on_tape
 from binex.analysis.questions import is_late
 from binex.errors import UnansweredError
@@ -215,7 +216,7 @@ class RunDesk:
             try:
                 answer = asking.result()
                 if answer is not None:
-                    self._settle(await first_answer(self._store, waiter.question, answer))
+                    self._settle(await self._keep_answer(waiter.question, answer))
             except Exception as error:  # noqa: BLE001 - it is raised in the task that waits for this answer
                 waiter.fail(error)
                 continue
@@ -223,6 +224,18 @@ class RunDesk:
                 self._asker = None
                 self._note_change()
                 return
+
+    async def _keep_answer(self, question: Question, answer: Answer) -> Question:
+        """The question, answered; without the secrets in it that are known, which only the task hears that waits."""
+        cut = self._redactor
+        feedback = answer.feedback and cut.redact_text(answer.feedback, shapes=True)
+        kept = answer.model_copy(update={"value": cut.redact_json(answer.value), "feedback": feedback})
+        settled = await first_answer(self._store, question, kept)
+        is_ours = kept.value != answer.value and settled.answer is not None and settled.answer.at == answer.at
+        if not is_ours:
+            return settled
+        heard = answer.model_copy(update={"value": check_answer(question, answer.value, answer.feedback)})
+        return settled.model_copy(update={"answer": heard})
 
     def _settle(self, question: Question) -> None:
         """Hand on how a question ended."""

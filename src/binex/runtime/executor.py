@@ -39,6 +39,8 @@ class Settings:
     """How long an agent that was told to stop may take before it is left behind, in seconds."""
     people: People = field(default_factory=People)
     project: ProjectSettings = field(default_factory=ProjectSettings)
+    is_trusting: bool = False
+    """Whether runs that were imported may execute functions and programs."""
 
 
 @dataclass(frozen=True, slots=True)

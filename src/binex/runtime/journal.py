@@ -163,6 +163,8 @@ class RunLog:
 
     async def _keep(self, outcomes: Sequence[Outcome]) -> None:
         """Keep the records, and the artifacts that are this run's own; those of other runs stay theirs."""
+        if any(outcome.record.run_id != self._run.id for outcome in outcomes):
+            raise ValueError(f"a record of another run cannot become one of {self._run.id}")
         await self._store.settle(
             [outcome.record for outcome in outcomes],
             [made for outcome in outcomes for made in outcome.artifacts if made.run_id == self._run.id],

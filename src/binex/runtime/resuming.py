@@ -25,6 +25,7 @@ from binex.runtime.preparation import changed_code, prepare_agents, restore_sour
 from binex.runtime.replay import settled_outcomes
 from binex.runtime.stops.held import read_held
 from binex.runtime.stops.stops import Stops
+from binex.runtime.trust import require_trust
 from binex.tape.redaction import REDACTED
 
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
@@ -57,6 +58,7 @@ class Resuming:
             kept = await self._store.get_source(before.workflow_hash)
             bound = restore_source(kept, self._executor.settings.limits, self._executor.registry)
             spec, dag = bound
+            require_trust(before, spec, is_trusting=self._executor.settings.is_trusting)
             recall = await self._again.recall_of(before, spec)
             if options.stops is not None:
                 options.stops.check(spec, dag)

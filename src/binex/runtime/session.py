@@ -73,12 +73,14 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     allow_paths: Sequence[Path] = (),
     read_only: bool = False,
     people: People | None = None,
+    is_trusting: bool = False,
 ) -> AsyncIterator["Session"]:
     """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
 
     Prompt files must be inside the workflow's folder or one of *allow_paths*. *people* says who can be asked while
     a run is executed; without it a run that has to wait for an answer ends as ``waiting``, unless a question has a
-    deadline. The file ``binex.toml`` beside the store's folder is read, if there is one.
+    deadline. The file ``binex.toml`` beside the store's folder is read, if there is one. Runs that were imported only
+    execute functions and programs of this machine where *is_trusting* is true.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -92,6 +94,7 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         tuple(allow_paths),
         people=people or People(),
         project=load_settings(folder.parent),
+        is_trusting=is_trusting,
     )
 
     def notice(message: str) -> None:

@@ -54,6 +54,7 @@ from binex.runtime.forks.taped_run import TapedRun
 from binex.runtime.preparation import changed_code, hash_source, prepare_agents, restore_source, versions_of
 from binex.runtime.recall import Recall
 from binex.runtime.stops.stops import Stops
+from binex.runtime.trust import require_trust
 from binex.tape.faults import Fault
 from binex.tape.redaction import REDACTED, Redactor
 
@@ -76,6 +77,7 @@ class Again:
         parent = await self._parent(run)
         kept = await self._store.get_source(parent.workflow_hash)
         bound = bind_source(kept, limits=self._limits)
+        require_trust(parent, bound.spec, is_trusting=self._executor.settings.is_trusting)
         if stops is not None:
             stops.check(*bound)
         uses = tuple(node_uses(*bound).values())
@@ -123,6 +125,8 @@ class Again:
         """See :meth:`Session.fork`."""
         with collecting_later():
             fork = await self._prepare(run, request)
+        if request.workflow is None:  # else it is somebody's own
+            require_trust(fork.parent, fork.bound.spec, is_trusting=self._executor.settings.is_trusting)
         if stops is not None:
             stops.check(*fork.bound)
         environment = resolve_environment(*fork.bound, os.environ, nodes=fork.reach.executed)
