@@ -341,7 +341,7 @@ def test_what_a_bundle_says_is_shown_escaped(shell: Shell, run: str, away: Calla
     assert not set("\x1b\x07\u202e") & set(said.out + said.err)
 
 
-@pytest.mark.parametrize("command", [["replay"], ["replay", "--from", "b"], ["resume", "--retry-failed"]])
+@pytest.mark.parametrize("command", [["replay"], ["replay", "--from", "end"], ["resume", "--retry-failed"]])
 def test_what_was_imported_executes_nothing_of_this_machine_until_it_is_trusted(
     shell: Shell, run: str, away: Callable[[], Path], command: list[str]
 ) -> None:

@@ -80,10 +80,6 @@ def repeat(run: str, changes: ForkOptions, repeats: RepeatOptions, options: Exec
 
     execution = replace(
         Execution.of_run(options, end=end, is_trusting=repeats.is_trusting),
-            options,
-            end=lambda _, look, __: "" if report is None else how_it_went(report, look),
-            is_trusting=repeats.is_trusting,
-        ),
         show=lambda _, look: "" if report is None else repeat_report(report, look),
         document=lambda summary: summary if report is None else report,
         judge=lambda _: None if report is None else _exit_code(report),
