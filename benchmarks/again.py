@@ -19,7 +19,7 @@ from benchmarks.commands import scratch
 from binex.models.event import Event, TaskStarted
 from binex.models.run import Versions
 from binex.models.task import TaskNode
-from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.forks.request import ForkRequest
 from binex.runtime.keys import Keys
 from binex.runtime.session import open_session
 from binex.tape.redaction import Redactor

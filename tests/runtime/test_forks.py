@@ -18,7 +18,7 @@ from binex.models.question import Answer, Question
 from binex.models.run import Origin, RunMode, RunStatus, RunSummary
 from binex.models.task import SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.assembly import People
-from binex.runtime.forks.forking import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.session import open_session
 from binex.tape.redaction import REDACTED
 from tests.runtime.conftest import Bench

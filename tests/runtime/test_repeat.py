@@ -16,7 +16,7 @@ from binex.models.question import Question
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.models.task import ErrorKind, TaskNode, TaskStatus, now
 from binex.runtime.assembly import People
-from binex.runtime.forks.forking import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.repeating import Repeater, RepeatRequest
 from tests.model_server import Answer, ModelServer, Tokens, Wire
 from tests.runtime.conftest import Bench

@@ -16,7 +16,7 @@ from binex.models.event import Event, TaskSettled
 from binex.models.run import RunMode, RunStatus, RunSummary
 from binex.models.task import TaskStatus
 from binex.runtime.assembly import People
-from binex.runtime.forks.forking import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.session import Session, open_session
 from binex.tape.redaction import REDACTED
 from tests.model_server import ModelServer

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from binex.analysis.replayed import compare_replay
 from binex.loader import parse_workflow
 from binex.models.run import RunStatus
-from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.forks.request import ForkRequest
 from binex.runtime.session import Session, open_session
 
 EXAMPLES = 500

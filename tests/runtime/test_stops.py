@@ -16,7 +16,7 @@ from binex.models.run import RunStatus, RunSummary
 from binex.models.task import SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
-from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.forks.request import ForkRequest
 from binex.runtime.stops.held import HELD
 from binex.runtime.stops.stops import Stops
 from tests.runtime.conftest import Bench

@@ -8,7 +8,7 @@ from binex.errors import DamagedDataError
 from binex.models.base import Model
 from binex.models.names import artifact_id
 from binex.models.run import Run
-from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
+from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, final_records
 from binex.stores.run_store import RunStore
 
 
@@ -78,7 +78,7 @@ async def artifacts_of(store: RunStore, run: Run, records: Sequence[ExecutionRec
     envelopes = {run.id: {info.id: info for info in own}}
     found: dict[str, RunArtifact] = {}
     missing: list[Damage] = []
-    for record in _final(records):
+    for record in final_records(records).values():
         for id in record.output_artifacts:
             made_by, _, rest = id.partition("~")
             if made_by not in envelopes:
@@ -118,16 +118,6 @@ async def get_artifact(store: RunStore, info: ArtifactInfo) -> Artifact:
     if artifact is None:
         raise DamagedDataError(f"artifact {info.id} is listed and is not there", fix="binex doctor")
     return artifact
-
-
-def _final(records: Iterable[ExecutionRecord]) -> Iterable[ExecutionRecord]:
-    """The last record of every task that has ended, in the order in which they did."""
-    last: dict[str, ExecutionRecord] = {}
-    for record in records:
-        if record.is_final:
-            last.pop(record.task, None)
-            last[record.task] = record
-    return last.values()
 
 
 def _in_run(info: ArtifactInfo, run: Run, path: str) -> RunArtifact:

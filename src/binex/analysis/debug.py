@@ -151,7 +151,7 @@ def next_steps(run: Run, damage: Sequence[Damage] = (), failures: Sequence[TaskF
             steps.append(Step(command=f"artifacts list {run.id}", purpose="lists what was made"))
         case _:
             pass
-    if failures and run.status in (RunStatus.COMPLETED, RunStatus.FAILED):
+    if failures and run.status.has_come_to_all:
         purpose = "does that again, and what depends on it, as a run of its own"
         steps.append(Step(command=f"replay {run.id} --from {quote(_first_of(failures))}", purpose=purpose))
     if run.origin is not None:
@@ -199,7 +199,7 @@ def _lost(run: Run, records: Sequence[ExecutionRecord]) -> list[Damage]:
     """Records that must have been there."""
     settled = len({record.task for record in records if record.is_final})
     counted = sum(run.counts.values())
-    if run.status in (RunStatus.COMPLETED, RunStatus.FAILED) and settled < counted:
+    if run.status.has_come_to_all and settled < counted:
         message = f"{counted - settled:,} of {counted:,} cannot be read"
         return [Damage(where="records", message=message, fix="binex doctor")]
     return []

@@ -1,6 +1,6 @@
 """Whether a replay came out as the run that it was made from, and where it first did not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 
 from binex.analysis.first_difference import excerpts
@@ -9,8 +9,8 @@ from binex.errors import DamagedDataError
 from binex.models.base import Model
 from binex.models.change import ChangeKind
 from binex.models.names import node_of, read_artifact_id
-from binex.models.run import Run, RunStatus
-from binex.models.task import ExecutionRecord, TaskStatus
+from binex.models.run import Run
+from binex.models.task import ExecutionRecord, TaskStatus, final_records
 from binex.stores.run_store import RunStore
 
 
@@ -75,11 +75,11 @@ async def compare_replay(store: RunStore, run: Run, parent: Run) -> ReplayVerdic
     Raises:
         StoreError: the store cannot be read.
     """
-    before = _final(await store.list_records(parent.id))
-    after = _final(await store.list_records(run.id))
+    before = final_records(await store.list_records(parent.id))
+    after = final_records(await store.list_records(run.id))
     comparison = _Comparison(store, before, after, _changed_code(parent, run), _faults(run))
     differences: list[Difference] = []
-    was_complete = parent.status in (RunStatus.COMPLETED, RunStatus.FAILED)
+    was_complete = parent.status.has_come_to_all
     added = [path for path in after if path not in before] if was_complete else []
     for path in (*before, *added):
         found = await comparison.of(path)
@@ -212,16 +212,6 @@ class _Comparison:
         if not causes and after.status is TaskStatus.COMPLETED:
             causes.append("it was given the same and answered the same, and is not deterministic")
         return tuple(causes)
-
-
-def _final(records: Sequence[ExecutionRecord]) -> dict[str, ExecutionRecord]:
-    """How every task ended, in the order in which they did."""
-    last: dict[str, ExecutionRecord] = {}
-    for record in records:
-        if record.is_final and (record.task not in last or record.attempt >= last[record.task].attempt):
-            last.pop(record.task, None)
-            last[record.task] = record
-    return last
 
 
 def _other_parts(before: ExecutionRecord, after: ExecutionRecord) -> list[str]:

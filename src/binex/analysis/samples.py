@@ -10,7 +10,7 @@ from binex.graph.reference import as_text
 from binex.models.base import Model
 from binex.models.call import Spend
 from binex.models.names import item_of, node_of
-from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus
+from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus, final_records
 from binex.stores.run_store import RunStore
 
 
@@ -54,12 +54,7 @@ class TaskRecords(NamedTuple):
 
     @classmethod
     def of(cls, records: Sequence[ExecutionRecord]) -> "TaskRecords":
-        final: dict[str, ExecutionRecord] = {}
-        for record in records:
-            known = final.get(record.task)
-            if record.is_final and (known is None or record.attempt >= known.attempt):
-                final[record.task] = record
-        return cls(final, records)
+        return cls(final_records(records), records)
 
     def executed(self, task: str) -> list[ExecutionRecord]:
         """The attempts at a task that were made in the run itself, those at its items included."""

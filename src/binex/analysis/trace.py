@@ -113,7 +113,7 @@ async def trace(store: RunStore, run: Run) -> Trace:
     """
     run = await as_seen(store, run)
     records = await store.list_records(run.id)
-    running = [] if run.status in (RunStatus.COMPLETED, RunStatus.FAILED) else await store.list_running(run.id)
+    running = [] if run.status.has_come_to_all else await store.list_running(run.id)
     return trace_of(run, records, running)
 
 

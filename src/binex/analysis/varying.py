@@ -6,11 +6,10 @@ from binex.analysis.hashes import Hashes
 from binex.analysis.replayed import ReplayVerdict
 from binex.models.base import Model
 from binex.models.names import node_of, read_artifact_id
-from binex.models.run import Run, RunStatus
-from binex.models.task import ExecutionRecord
+from binex.models.run import Run
+from binex.models.task import ExecutionRecord, final_records
 from binex.stores.run_store import RunStore
 
-_COMPLETE = (RunStatus.COMPLETED, RunStatus.FAILED)
 """Runs that came to all of their tasks."""
 
 
@@ -46,11 +45,11 @@ async def find_varying(store: RunStore, parent: Run, verdicts: Sequence[ReplayVe
     """
     hashes = Hashes(store)
     ends = [
-        {record.task: record for record in await store.list_records(run_id) if record.is_final}
+        final_records(await store.list_records(run_id))
         for run_id in (parent.id, *(verdict.run.id for verdict in verdicts))
     ]
     first: dict[str, ExecutionRecord] = {}
-    for of_run in ends if parent.status in _COMPLETE else ends[:1]:
+    for of_run in ends if parent.status.has_come_to_all else ends[:1]:
         for path, record in of_run.items():
             first.setdefault(path, record)
     varying: dict[str, int] = {}

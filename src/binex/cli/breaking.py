@@ -42,7 +42,7 @@ def _stops_of(breaks: tuple[str, ...], is_stepping: bool) -> "Stops":
 
 async def go_on_anew(session: "Session", stops: "Stops", doing: "Awaitable[RunSummary]") -> "RunSummary":
     """Do what executes a run; as often as somebody says ``replay`` at a stop, fork the run from there."""
-    from binex.runtime.forks.forking import ForkRequest
+    from binex.runtime.forks.request import ForkRequest
 
     summary = await doing
     while stops.replay_from is not None:

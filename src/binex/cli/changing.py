@@ -13,7 +13,7 @@ from binex.errors import InputError, suggest
 from binex.loader import Bound, parse_assignments
 from binex.models.change import Change, ChangeKind
 from binex.models.names import node_of
-from binex.runtime.forks.forking import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.session import Session
 
 _LONGEST_PATH: Final = 400

@@ -151,7 +151,7 @@ class _Progress:
 
     def _line(self, summary: RunSummary) -> None:
         run, status, number = summary.run, words_of(summary.status), ""
-        if summary.status in (RunStatus.COMPLETED, RunStatus.FAILED):
+        if summary.status.has_come_to_all:
             # A run fails also where a task has failed that was taken over.
             status = "failed" if any(failure.task == self._task for failure in summary.failures) else "completed"
             self._made += 1

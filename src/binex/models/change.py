@@ -31,6 +31,6 @@ class Change(Model):
     path: tuple[str | int, ...] = ()
     """The field of the node; for an artifact the name of the output, for a variable its own."""
     value: JsonValue = None
-    """What it is in the fork, secrets cut out; for a workflow the file, for an artifact the id."""
+    """What it is in the fork, secrets cut out; for a workflow the file, for a fault what it is."""
     option: str = ""
     """How it was asked for, as in `--set plan.config.temperature`; errors name it."""

@@ -47,7 +47,7 @@ class ForkPlan(Model):
     removed: tuple[str, ...] = ()
     """Nodes that only the parent's workflow has."""
     changed: tuple[str, ...] = ()
-    """Nodes that are defined otherwise, or whose code is another."""
+    """Nodes that are defined otherwise."""
     certain_cost_usd: float = 0.0
     """What the nodes that run for sure will probably cost, as far as that is known."""
     highest_cost_usd: float = 0.0

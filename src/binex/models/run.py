@@ -26,6 +26,11 @@ class RunStatus(StrEnum):
     """Somebody has to answer first."""
     OVER_BUDGET = "over_budget"
 
+    @property
+    def has_come_to_all(self) -> bool:
+        """Whether the run has come to all of its tasks, however they ended."""
+        return self in (RunStatus.COMPLETED, RunStatus.FAILED)
+
 
 class Durability(StrEnum):
     """What a reported completion survives."""

@@ -1,6 +1,7 @@
 """What happened: tasks, attempts, artifacts and how they ended."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -319,6 +320,17 @@ class ExecutionRecord(Model):
             if made.run_id == self.reused_from:
                 return made.run_id, made.task
         return self.reused_from, self.task
+
+
+def final_records(records: Iterable[ExecutionRecord]) -> dict[str, ExecutionRecord]:
+    """How each task ended, by its path and in the order in which they did: its last record, where that is final."""
+    last: dict[str, ExecutionRecord] = {}
+    for record in records:
+        known = last.get(record.task)
+        if known is None or record.attempt >= known.attempt:
+            last.pop(record.task, None)
+            last[record.task] = record
+    return {path: record for path, record in last.items() if record.is_final}
 
 
 class Outcome(Model):

@@ -7,7 +7,7 @@ from typing import Protocol
 from binex.graph.dag import DAG
 from binex.graph.fan_out import failed
 from binex.models.names import item_of, node_of
-from binex.models.task import ExecutionRecord, Outcome, TaskStatus
+from binex.models.task import ExecutionRecord, Outcome, TaskStatus, final_records
 from binex.models.workflow import ItemFailure
 
 
@@ -38,7 +38,7 @@ class RecordedCourse:
         self._ended: set[str] = set()
         self._failed: set[str] = set()
         self._held: dict[str, Outcome] = {}
-        for record in _ends(records):
+        for record in final_records(records).values():
             node = dag.nodes.get(node_of(record.task))
             if item_of(record.task) is None or node is None or record.status is TaskStatus.SKIPPED:
                 continue
@@ -76,12 +76,3 @@ class RecordedCourse:
     def comes_to_an_end(self, path: str) -> bool:
         """See :class:`Course`."""
         return node_of(path) in self._waiting and path in self._ended
-
-
-def _ends(records: Iterable[ExecutionRecord]) -> Iterable[ExecutionRecord]:
-    """How each task ended at last, in that order: what was tried again later counts no more."""
-    last: dict[str, ExecutionRecord] = {}
-    for record in records:
-        last.pop(record.task, None)
-        last[record.task] = record
-    return [record for record in last.values() if record.is_final]

@@ -12,7 +12,7 @@ from binex.models.fork import ForkPlan
 from binex.models.names import item_of, node_of
 from binex.models.run import RunStatus, RunSummary
 from binex.runtime.account import with_maximum
-from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.forks.request import ForkRequest
 from binex.runtime.session import Session
 
 PARALLEL: Final = 8

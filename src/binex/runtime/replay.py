@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from binex.errors import DamagedDataError
 from binex.graph.dag import DAG
 from binex.models.names import node_of
-from binex.models.task import Artifact, ExecutionRecord, Outcome, SkipReason, TaskStatus
+from binex.models.task import Artifact, ExecutionRecord, Outcome, SkipReason, TaskStatus, final_records
 from binex.stores.run_store import RunStore
 
 _RETRIED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT, TaskStatus.CANCELLED)
@@ -31,13 +31,11 @@ async def settled_outcomes(store: RunStore, dag: DAG, run_id: str, *, retry_fail
     Raises:
         DamagedDataError: an artifact that is needed is missing or altered.
     """
-    last: dict[str, ExecutionRecord] = {}
+    records = await store.list_records(run_id)
     attempts: dict[str, int] = {}
-    for record in await store.list_records(run_id):
+    for record in records:
         attempts[record.task] = max(attempts.get(record.task, 0), record.attempt)
-        if record.task not in last or record.attempt >= last[record.task].attempt:
-            last[record.task] = record
-    settled = {path: record for path, record in last.items() if record.is_final and node_of(path) in dag.nodes}
+    settled = {path: record for path, record in final_records(records).items() if node_of(path) in dag.nodes}
     if retry_failed:
         settled = _without_failures(settled)
     needed = _needed_nodes(dag, settled)

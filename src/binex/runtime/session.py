@@ -41,7 +41,7 @@ from binex.runtime.assembly import People, RunParts
 from binex.runtime.cache import recall_of
 from binex.runtime.executor import Executor, Settings
 from binex.runtime.forks.again import Again
-from binex.runtime.forks.forking import ForkRequest
+from binex.runtime.forks.request import ForkRequest
 from binex.runtime.journal import Journal, Listener
 from binex.runtime.offline import OfflineAnswers, OfflineRecall
 from binex.runtime.preparation import (

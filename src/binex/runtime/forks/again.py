@@ -39,17 +39,11 @@ from binex.runtime.course import RecordedCourse
 from binex.runtime.desk import Patience
 from binex.runtime.executor import Executor, Hermetic
 from binex.runtime.forks.fork_plan import plan_of
-from binex.runtime.forks.forking import (
-    Fork,
-    ForkRequest,
-    ParentRecall,
-    ParentRecords,
-    Told,
-    origin_for,
-    starts_of,
-    take_over,
-)
+from binex.runtime.forks.forking import Fork, take_over
+from binex.runtime.forks.parent import ParentRecall, ParentRecords
 from binex.runtime.forks.reach import Reach, find_reach, users_of
+from binex.runtime.forks.request import ForkRequest, Told, origin_for
+from binex.runtime.forks.starting import starts_of
 from binex.runtime.forks.taped_run import TapedRun
 from binex.runtime.preparation import changed_code, hash_source, prepare_agents, restore_source, versions_of
 from binex.runtime.recall import Recall

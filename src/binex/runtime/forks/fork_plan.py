@@ -6,8 +6,10 @@ from binex.models.call import Spend
 from binex.models.fork import Decision, ForkPlan, NodePlan
 from binex.models.names import node_of
 from binex.models.task import ExecutionRecord
-from binex.runtime.forks.forking import Fork, ParentRecords, origin_for, points_of
+from binex.runtime.forks.forking import Fork
+from binex.runtime.forks.parent import ParentRecords
 from binex.runtime.forks.reach import compare_nodes
+from binex.runtime.forks.request import origin_for, points_of
 from binex.stores.run_store import RunStore
 
 _RUNNING = (Decision.RUN, Decision.MAY_RUN)

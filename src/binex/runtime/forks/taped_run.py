@@ -7,7 +7,7 @@ from binex.graph.dag import DAG
 from binex.graph.scheduler import Work
 from binex.models.call import Call
 from binex.models.names import node_of
-from binex.models.run import Run, RunStatus
+from binex.models.run import Run
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, Outcome, SkipReason, TaskNode, TaskStatus, now
 from binex.runtime.dispatcher import EndAs
 from binex.runtime.forks.recorded_calls import RecordedCalls
@@ -19,8 +19,6 @@ from binex.tape.faults import Fault
 from binex.tape.faulty_player import FaultyTask
 from binex.tape.player import Player
 from binex.tape.taping import Answers
-
-_COMPLETE = (RunStatus.COMPLETED, RunStatus.FAILED)
 
 
 class TapedRun:
@@ -55,7 +53,7 @@ class TapedRun:
         """The outcome of a task that is not executed again; for every other one, its tape is made ready."""
         chain = self._chains.get(work.path)
         if chain is None:
-            if self._parent.status in _COMPLETE:
+            if self._parent.status.has_come_to_all:
                 return None  # nothing of it is on the tape, and its calls will say so
             return self._left_out(work)
         last = chain[-1]
