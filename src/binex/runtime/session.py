@@ -5,8 +5,9 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -29,7 +30,6 @@ from binex.loader import (
     resolve_variables,
 )
 from binex.models.event import Notice
-from binex.models.fork import ForkPlan
 from binex.models.limits import Limits
 from binex.models.names import new_run_id
 from binex.models.run import Durability, Run, RunStatus, RunSummary
@@ -40,8 +40,6 @@ from binex.runtime.answering import withdraw_questions
 from binex.runtime.assembly import People, RunParts
 from binex.runtime.cache import recall_of
 from binex.runtime.executor import Executor, Settings
-from binex.runtime.forks.again import Again
-from binex.runtime.forks.request import ForkRequest
 from binex.runtime.journal import Journal, Listener
 from binex.runtime.offline import OfflineAnswers, OfflineRecall
 from binex.runtime.preparation import (
@@ -49,11 +47,15 @@ from binex.runtime.preparation import (
     prepare_agents,
     versions_of,
 )
-from binex.runtime.resuming import ResumeOptions, Resuming
 from binex.runtime.stops.stops import Stops
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
-from binex.tape.faults import Fault
+
+if TYPE_CHECKING:  # loaded when they are first needed: most sessions only run a workflow
+    from binex.models.fork import ForkPlan
+    from binex.runtime.forks.again import Again
+    from binex.runtime.forks.request import ForkRequest
+    from binex.tape.faults import Fault
 
 CANCEL_WITHIN_S = 5.0
 
@@ -126,8 +128,13 @@ class Session:
         self.registry = registry
         self._journal = Journal(store, listeners)
         self._executor = Executor(store, settings, registry, self._journal)
-        self._again = Again(self._executor)
-        self._resuming = Resuming(self._executor, self._again)
+
+    @cached_property
+    def _again(self) -> "Again":
+        """Makes runs from other runs."""
+        from binex.runtime.forks.again import Again
+
+        return Again(self._executor)
 
     @property
     def directory(self) -> Path:
@@ -234,11 +241,13 @@ class Session:
             RunOwnedError: a live process executes the run.
             DamagedDataError: something that is needed was lost or altered.
         """
+        from binex.runtime.resuming import ResumeOptions, Resuming
+
         options = ResumeOptions(retry_failed, strict, vars or {}, max_cost, stops)
-        return await self._resuming.resume(run, options)
+        return await Resuming(self._executor, self._again).resume(run, options)
 
     async def replay(
-        self, run: str, *, is_timed: bool = False, faults: Sequence[Fault] = (), stops: Stops | None = None
+        self, run: str, *, is_timed: bool = False, faults: "Sequence[Fault]" = (), stops: Stops | None = None
     ) -> RunSummary:
         """Execute a run again with nothing but its own record: every call is answered from its tape, as a new run.
 
@@ -260,7 +269,7 @@ class Session:
         """
         return await self._again.workflow_of(run, file)
 
-    async def plan_fork(self, run: str, request: ForkRequest) -> ForkPlan:
+    async def plan_fork(self, run: str, request: "ForkRequest") -> "ForkPlan":
         """What :meth:`fork` would do, and what that will probably cost.
 
         Raises:
@@ -269,7 +278,7 @@ class Session:
         return await self._again.plan(run, request)
 
     async def fork(
-        self, run: str, request: ForkRequest, *, max_cost: float | None = None, stops: Stops | None = None
+        self, run: str, request: "ForkRequest", *, max_cost: float | None = None, stops: Stops | None = None
     ) -> RunSummary:
         """Execute a part of a run again, or with something changed, as a new run; the rest is taken over.
 
