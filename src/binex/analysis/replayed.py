@@ -1,6 +1,6 @@
 """Whether a replay came out as the run that it was made from, and where it first did not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from binex.analysis.first_difference import excerpts
@@ -77,7 +77,7 @@ async def compare_replay(store: RunStore, run: Run, parent: Run) -> ReplayVerdic
     """
     before = final_records(await store.list_records(parent.id))
     after = final_records(await store.list_records(run.id))
-    comparison = _Comparison(store, before, after, _changed_code(parent, run), _faults(run))
+    comparison = _Comparison(store, before, after, run.versions.changed_since(parent.versions), _faults(run))
     differences: list[Difference] = []
     was_complete = parent.status.has_come_to_all
     added = [path for path in after if path not in before] if was_complete else []
@@ -105,7 +105,7 @@ class _Comparison:
         store: RunStore,
         before: Mapping[str, ExecutionRecord],
         after: Mapping[str, ExecutionRecord],
-        changed_code: Mapping[str, str],
+        changed_code: Collection[str],
         faults: Mapping[str, str],
     ) -> None:
         self.artifacts = 0
@@ -200,8 +200,8 @@ class _Comparison:
         causes = []
         if after.error is not None and after.status is not before.status:
             causes.append(after.error.message)
-        if code := self._changed_code.get(after.agent):
-            causes.append(code)
+        if after.agent in self._changed_code:
+            causes.append(f"the code of {after.agent} has changed since")
         parts = [part for part in _other_parts(before, after) if part != "code"]
         if parts:
             causes.append(f"it was given another {', '.join(parts)}")
@@ -220,12 +220,6 @@ def _other_parts(before: ExecutionRecord, after: ExecutionRecord) -> list[str]:
         return []
     names = {**before.key_parts, **after.key_parts}
     return [name for name in names if before.key_parts.get(name) != after.key_parts.get(name)]
-
-
-def _changed_code(parent: Run, run: Run) -> dict[str, str]:
-    said = "the code of {} has changed since"
-    handlers = parent.versions.handlers
-    return {uri: said.format(uri) for uri, code in run.versions.handlers.items() if handlers.get(uri, code) != code}
 
 
 def _faults(run: Run) -> dict[str, str]:

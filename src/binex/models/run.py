@@ -79,6 +79,10 @@ class Versions(Model):
     git_commit: str | None = None
     """The commit of the workflow's folder."""
 
+    def changed_since(self, before: "Versions") -> set[str]:
+        """The agents and tools whose code is another than it was."""
+        return {uri for uri, code in before.handlers.items() if self.handlers.get(uri, code) != code}
+
 
 class Run(Model):
     """All that is kept of a run besides its records and artifacts; enough to resume it."""

@@ -90,11 +90,6 @@ def _code_of_tools(uses: Sequence[NodeUse], folder: str) -> dict[str, str]:
     return hashes
 
 
-def changed_code(before: Versions, today: Versions) -> set[str]:
-    """The agents and tools whose code is another."""
-    return {uri for uri, code in before.handlers.items() if today.handlers.get(uri, code) != code}
-
-
 def hash_source(source: WorkflowSource) -> str:
     """The identity of a snapshot: what it says, and where it lay, since its functions are found there."""
     said = source.model_dump_json(exclude=None if source.changes else {"changes"})

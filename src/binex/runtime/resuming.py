@@ -21,7 +21,7 @@ from binex.runtime.executor import Executor
 from binex.runtime.forks.again import Again
 from binex.runtime.forks.reach import users_of
 from binex.runtime.journal import TakenOver
-from binex.runtime.preparation import changed_code, prepare_agents, restore_source, versions_of
+from binex.runtime.preparation import prepare_agents, restore_source, versions_of
 from binex.runtime.replay import settled_outcomes
 from binex.runtime.stops.held import read_held
 from binex.runtime.stops.stops import Stops
@@ -108,7 +108,7 @@ class Resuming:
             return await self._executor.execute(parts, TakenOver(known.outcomes, counted=known.records))
 
     def _compare_code(self, run: Run, today: Versions, *, strict: bool) -> None:
-        changed = sorted(changed_code(run.versions, today))
+        changed = sorted(today.changed_since(run.versions))
         if not changed:
             return
         message = f"the code of {', '.join(changed)} has changed since run {run.id} began"

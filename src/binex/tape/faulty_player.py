@@ -18,6 +18,7 @@ from binex.tape.asked import Asked
 from binex.tape.fault_answers import answer_with
 from binex.tape.faults import Fault, FaultKind
 from binex.tape.nearest import describe_nearest
+from binex.tape.player import recorded_answer
 from binex.tape.recorder import Recorded
 
 _FAULTY: Final = (CallKind.MODEL, CallKind.A2A, CallKind.HTTP, CallKind.TOOL)
@@ -109,11 +110,11 @@ class FaultyPlayer:
         fault = self._task.next_fault(kind)
         if fault is not None:
             call = self._exact(asked, is_taken=False) or self._nearest(kind, asked)
-            recorded = None if call is None else self._recorded(call)
+            recorded = None if call is None else recorded_answer(call, self._task.read_body)
             return answer_with(fault, kind, target, recorded, has_schema=self._task.has_schema)
         call = self._exact(asked, is_taken=True) or self._nearest(kind, asked)
         if call is not None:
-            return self._recorded(call)
+            return recorded_answer(call, self._task.read_body)
         if kind in _ASKED_FOR_REAL:
             return None
         said = describe_nearest(kind, target, asked, self._calls, self._calls, self._task.read_body)
@@ -148,18 +149,6 @@ class FaultyPlayer:
             return _conversation_in(self._task.read_body(call.request))
         except (LookupError, BinexError):
             return ()
-
-    def _recorded(self, call: Call) -> Recorded:
-        body = call.response
-        return Recorded(
-            body=b"" if body is None or not body.last else self._task.read_body(body),
-            media_type="" if body is None else body.media_type,
-            status=call.status,
-            headers=call.response_headers,
-            chunks=call.chunks,
-            is_complete=call.is_complete,
-            error=call.error,
-        )
 
 
 def _conversation_in(request: bytes) -> _Conversation:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from binex.errors import ReplayError
@@ -63,17 +63,11 @@ class Player:
             raise CutOffError(
                 f"the attempt ended before the {kind} call {target} of task '{asked.task}' was answered, as it did then"
             )
-        body = call.response
-        return Recorded(
-            body=b"" if body is None or not body.last else self._read_body(body),
-            media_type="" if body is None else body.media_type,
-            status=call.status,
-            headers=call.response_headers,
-            chunks=call.chunks,
-            is_complete=call.is_complete,
-            error=call.error,
+        return recorded_answer(
+            call,
+            self._read_body,
             pauses=_pauses_of(call) if self._is_timed else (),
-            kept=self._kept(call) if self._is_kept_here else {},
+            kept=self._kept(call) if self._is_kept_here else None,
         )
 
     def _kept(self, call: Call) -> dict[bytes, str]:
@@ -107,3 +101,25 @@ def _pauses_of(call: Call) -> list[float]:
         pauses.append(max(0.0, moment - came) / 1000)
         came = max(came, moment)
     return pauses
+
+
+def recorded_answer(
+    call: Call,
+    read_body: Callable[[Body], bytes],
+    *,
+    pauses: Sequence[float] = (),
+    kept: Mapping[bytes, str] | None = None,
+) -> Recorded:
+    """What was answered to *call*, as it can be given again."""
+    body = call.response
+    return Recorded(
+        body=b"" if body is None or not body.last else read_body(body),
+        media_type="" if body is None else body.media_type,
+        status=call.status,
+        headers=call.response_headers,
+        chunks=call.chunks,
+        is_complete=call.is_complete,
+        error=call.error,
+        pauses=pauses,
+        kept=kept or {},
+    )

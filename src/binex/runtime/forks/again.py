@@ -45,7 +45,7 @@ from binex.runtime.forks.reach import Reach, find_reach, users_of
 from binex.runtime.forks.request import ForkRequest, Told, origin_for
 from binex.runtime.forks.starting import starts_of
 from binex.runtime.forks.taped_run import TapedRun
-from binex.runtime.preparation import changed_code, hash_source, prepare_agents, restore_source, versions_of
+from binex.runtime.preparation import hash_source, prepare_agents, restore_source, versions_of
 from binex.runtime.recall import Recall
 from binex.runtime.stops.stops import Stops
 from binex.runtime.trust import require_trust
@@ -196,7 +196,7 @@ class Again:
         versions = await versions_of(self._registry, uses, source)
         told = Told(
             variables=_changed_variables(parent, request, variables),
-            code=changed_code(parent.versions, versions),
+            code=versions.changed_since(parent.versions),
         )
         reach = find_reach(dag, starts_of(request, bound, before, records, told))
         _require_secrets(variables, dag, reach)
@@ -276,7 +276,7 @@ class Again:
         )
 
     def _compare_code(self, parent: Run, today: Versions) -> None:
-        changed = sorted(changed_code(parent.versions, today))
+        changed = sorted(today.changed_since(parent.versions))
         if changed:
             message = f"the code of {', '.join(changed)} has changed since run {parent.id}"
             self._executor.notice(parent.id, message)

@@ -6,7 +6,7 @@ loop; artifact files follow the commit, or precede it where they are too large t
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -20,12 +20,11 @@ from binex.models.event import TaskStarted
 from binex.models.names import is_name
 from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Durability, Run
-from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
+from binex.models.task import Artifact, ExecutionRecord
 from binex.models.workflow import WorkflowSource
 from binex.stores.backends import rows
-from binex.stores.backends.bodies import read_blob
+from binex.stores.backends.bundles import BundleReader, Intake
 from binex.stores.backends.calls import Calls
-from binex.stores.backends.exporting import find_blob, find_links, large_pieces
 from binex.stores.backends.failures import shown
 from binex.stores.backends.filesystem import (
     ARTIFACTS,
@@ -39,15 +38,15 @@ from binex.stores.backends.filesystem import (
     remove_dead_temporaries,
     reporting,
 )
-from binex.stores.backends.importing import Importing, clear_unfinished
+from binex.stores.backends.importing import clear_unfinished
 from binex.stores.backends.keys import index_some
 from binex.stores.backends.large import LargeFiles
 from binex.stores.backends.lease import ANSWERED, CANCEL, RunLease, find_owner, remove_lock, tell_owner
 from binex.stores.backends.notes import Notes, ignore_failure
 from binex.stores.backends.opening import open_reading, open_writing
 from binex.stores.backends.questions import LONGEST_WAIT_S, answering, asking, closing
-from binex.stores.backends.reader import SqliteReader, patiently
-from binex.stores.backends.repair import Repair, UnconfirmedRun
+from binex.stores.backends.reader import patiently
+from binex.stores.backends.repair import Repair
 from binex.stores.backends.statements import (
     INLINE_BYTES,
     artifact_row,
@@ -57,9 +56,8 @@ from binex.stores.backends.statements import (
     replace_unreadable,
     require_same,
 )
-from binex.stores.backends.threads import start_in_thread
 from binex.stores.backends.writer import Writer
-from binex.stores.bundle_store import Cargo, Link
+from binex.stores.bundle_store import Cargo
 
 
 @asynccontextmanager
@@ -98,7 +96,7 @@ async def open_sqlite_store(
         store.close()
 
 
-class SqliteStore(SqliteReader):
+class SqliteStore(BundleReader):
     """A RunStore on disk. Opened by :func:`open_sqlite_store`; belongs to one event loop."""
 
     def __init__(
@@ -359,46 +357,11 @@ class SqliteStore(SqliteReader):
 
     # --- bundles --------------------------------------------------------------------------------------------
 
-    async def list_links(self, last: str, known: Container[str] = ()) -> list[Link]:
-        return await patiently(
-            lambda: find_links(self._connection, last, known), "read", self._database, self._patience_s
-        )
-
-    async def read_pieces(self, info: ArtifactInfo) -> AsyncIterator[bytes]:
-        if info.size <= INLINE_BYTES:
-            artifact = await self.get(info.id)
-            if artifact is not None:
-                yield artifact.data
-            return
-        for piece in large_pieces(artifact_path(self.folder, info.run_id, info.id), info):
-            yield piece
-
-    async def read_blob(self, sha256: str) -> bytes:
-        blob = await patiently(lambda: find_blob(self._connection, sha256), "read", self._database, self._patience_s)
-        return await start_in_thread(lambda: read_blob(self.folder, blob), f"read blob {sha256[:12]}")
-
     async def take_in(self, cargo: Cargo) -> None:
         self._writer.require_usable()
-        importing = Importing(self.folder, cargo, is_synced=self.durability is Durability.FULL)
-        try:
-            await patiently(lambda: importing.stage(self._connection), "read", self._database, self._patience_s)
-            await self._writer.submit(
-                lambda connection: importing.keep(
-                    connection, lambda run_id, records: self._keeping(run_id, records, ())
-                )
-            )
-        except BaseException:
-            with suppress(OSError, sqlite3.Error):  # what is left is removed when the store is next opened
-                importing.abandon(self._connection)
-            raise
-        importing.finish()
-        await patiently(lambda: self._write_files_of(cargo), "read", self._database, self._patience_s)
-
-    def _write_files_of(self, cargo: Cargo) -> None:
-        repair = Repair(self._connection, self.folder, self._mirror, self._on_notice)
-        with reporting("write", self.folder / ARTIFACTS):
-            for run in cargo.runs:
-                repair.restore(UnconfirmedRun(key_of(self._connection, run.id), run.id, 1))
+        is_synced = self.durability is Durability.FULL
+        intake = Intake(self.folder, self._connection, self._writer, self._mirror, is_synced=is_synced)
+        await intake.take_in(cargo, self._keeping, patience_s=self._patience_s, on_notice=self._on_notice)
 
     # --- the whole ------------------------------------------------------------------------------------------
 
