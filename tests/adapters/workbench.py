@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 from binex.adapters.base import NodeUse
 from binex.adapters.local import LocalAdapter
+from binex.models.agent_settings import Isolation
 from binex.models.task import Artifact, TaskNode
-from binex.models.workflow import Isolation
 
 
 class Workbench:

@@ -15,7 +15,7 @@ from binex.models.event import TaskStarted
 from binex.models.names import node_of
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import Artifact, ErrorInfo, ErrorKind, ExecutionRecord, TaskNode, TaskStatus
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.session import Session, open_session
 from binex.stores.backends.sqlite import open_sqlite_store

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from binex.analysis.cost import cost_of
+from binex.models.budget import Budget, BudgetPolicy
 from binex.models.call import Call, CallKind, Spend, Usage
 from binex.models.question import Answer, Question, QuestionKind, QuestionState
 from binex.models.run import Run
-from binex.models.workflow import Budget, BudgetPolicy
 from tests.analysis.conftest import Ledger
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

@@ -22,11 +22,13 @@ from binex.cli.table import COMMANDS
 from binex.errors import WorkflowError
 from binex.loader import parse_workflow
 from binex.loader.wording import PLANNED_OF_NODE, PLANNED_OF_WORKFLOW
+from binex.models.agent_settings import McpServer
 from binex.models.base import Model
+from binex.models.budget import Budget
 from binex.models.event import Event
 from binex.models.limits import Limits
 from binex.models.run import RunStatus, RunSummary
-from binex.models.workflow import Budget, Defaults, InputSpec, McpServer, NodeSpec, RetryPolicy, WorkflowSpec
+from binex.models.workflow import Defaults, InputSpec, NodeSpec, RetryPolicy, WorkflowSpec
 from binex.runtime.session import open_session
 
 ROOT = Path(__file__).resolve().parents[2]

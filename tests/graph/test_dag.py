@@ -8,7 +8,7 @@ import pytest
 from binex.errors import FieldFault, SpecError
 from binex.graph.dag import DAG
 from binex.graph.reference import Source
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from tests.graph.play import workflow
 
 

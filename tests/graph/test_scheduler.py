@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from binex.models.agent_settings import Isolation
 from binex.models.task import ErrorKind, SkipReason, TaskStatus
-from binex.models.workflow import Isolation
 from tests.graph.play import Play, completed, failed, skipped
 
 

@@ -23,7 +23,7 @@ from binex.loader import (
     redact_source,
 )
 from binex.models.limits import Limits
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.tape.redaction import Redactor
 
 FaultsOf = Callable[[str], list[Fault]]

@@ -5,7 +5,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from binex.models.workflow import Backoff, RetryPolicy, WorkflowSource, WorkflowSpec
+from binex.models.workflow import Backoff, RetryPolicy, WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 
 
 def workflow(**fields: object) -> WorkflowSpec:

@@ -12,13 +12,13 @@ from pydantic import JsonValue
 
 from binex.adapters.attempt import Ask
 from binex.errors import BudgetError, CheaperModelError, InputError
+from binex.models.budget import Budget, BudgetPolicy
 from binex.models.call import Spend
 from binex.models.decision import GoOnWith, RaiseTo, Stop, read_decision
 from binex.models.money import dollars
 from binex.models.names import node_of
 from binex.models.question import Answer, Question, QuestionKind, QuestionState
 from binex.models.task import TaskNode
-from binex.models.workflow import Budget, BudgetPolicy
 from binex.runtime.account import Measures
 from binex.runtime.budget import Past, RunLedger
 

@@ -11,9 +11,9 @@ import pytest
 
 from binex.adapters.registry import Registry
 from binex.loader import bind_workflow, node_uses
+from binex.models.agent_settings import Isolation, McpServer, Repair
 from binex.models.run import Versions
 from binex.models.task import TaskNode
-from binex.models.workflow import Isolation, McpServer, Repair
 from binex.runtime.keys import Keys, TaskKey
 from binex.runtime.preparation import versions_of
 from binex.tape.redaction import Redactor

@@ -18,7 +18,7 @@ from binex.models.names import new_run_id
 from binex.models.question import Answer, Question, QuestionKind
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import Artifact, ExecutionRecord, TaskNode, TaskStatus, now
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.run_store import RunStore
 from binex.tape.bodies import Chains
 

@@ -12,7 +12,7 @@ from binex.errors import DamagedDataError, InputError, RunOwnedError, StoreError
 from binex.models.names import new_run_id
 from binex.models.run import Durability, Run, RunStatus, Versions
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, SkipReason, TaskStatus, now
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.run_store import RunStore
 from tests.stores.making import SOURCE, make_artifact, make_record, make_run, make_started
 

@@ -12,9 +12,9 @@ from pydantic import JsonValue
 
 from binex.adapters.registry import Registry
 from binex.errors import AgentError, BadReplyError, InputError, RemoteError, ReplayError, SchemaError
+from binex.models.agent_settings import Repair
 from binex.models.call import CallKind
 from binex.models.task import TaskNode
-from binex.models.workflow import Repair
 from binex.tape.asked import Asked
 from binex.tape.faults import Fault, FaultKind, read_fault
 from binex.tape.faulty_player import FaultyTask

@@ -14,9 +14,9 @@ from binex.adapters.local_process import ProcessCalls
 from binex.adapters.local_source import Sources
 from binex.adapters.threads import Threads
 from binex.errors import AgentError, FieldFault, InputError
+from binex.models.agent_settings import Isolation
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.task import Artifact, TaskNode, now
-from binex.models.workflow import Isolation
 
 _ECHO = SCHEME + ECHO
 

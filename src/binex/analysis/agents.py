@@ -15,10 +15,11 @@ from binex.adapters.registry import Registry
 from binex.errors import BinexError
 from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Reference, Source, Template
+from binex.models.agent_settings import McpServer
 from binex.models.base import Model
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.task import now
-from binex.models.workflow import McpServer, WorkflowSpec
+from binex.models.workflow import WorkflowSpec
 from binex.tape.redaction import Redactor
 
 PATIENCE_S: Final = 5.0

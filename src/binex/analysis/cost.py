@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from binex.models.budget import Budget
 from binex.models.call import CallKind, Spend
 from binex.models.cost import BudgetUse, CostReport, ModelCost, NodeCost
 from binex.models.decision import decisions_about, highest
 from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.run import Run
-from binex.models.workflow import Budget
 from binex.stores.run_store import RunStore
 
 _NO_BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({})

@@ -13,7 +13,8 @@ from binex.graph.scope import Item, RunContext, Scope
 from binex.models.names import item_of, node_of
 from binex.models.run import Run
 from binex.models.task import Artifact, ExecutionRecord
-from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.models.workflow import WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.run_store import RunStore
 
 Binds: TypeAlias = Callable[[WorkflowSource], tuple[WorkflowSpec, DAG]]

@@ -9,8 +9,8 @@ import click
 from binex.cli.options import directory_option, json_option, run_argument
 
 if TYPE_CHECKING:
+    from binex.models.budget import Budget
     from binex.models.run import Run
-    from binex.models.workflow import Budget
     from binex.stores.run_store import RunStore
 
 

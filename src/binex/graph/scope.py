@@ -11,9 +11,9 @@ from pydantic import JsonValue
 from binex.errors import ExpressionError
 from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Lookup, Reference, Source, as_text, follow
+from binex.models.agent_settings import DEFAULT_REPAIR, McpServer
 from binex.models.names import item_path
 from binex.models.task import Artifact, TaskNode
-from binex.models.workflow import DEFAULT_REPAIR, McpServer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from binex.adapters.base import ChecksNodes, NodeUse
 from binex.adapters.registry import Registry
 from binex.errors import FieldFault, InputError
 from binex.graph.dag import DAG
-from binex.models.workflow import Isolation, NodeSpec, WorkflowSpec
+from binex.models.agent_settings import Isolation
+from binex.models.workflow import NodeSpec, WorkflowSpec
 
 _FIELDS_OF_USE: Final = ("agent", "inputs", "outputs", "config", "isolation")
 _FOR_MODELS: Final = ("tools", "fallbacks", "repair", "messages")

@@ -7,7 +7,7 @@ from binex.errors import Fault
 from binex.loader.places import read_again
 from binex.loader.yaml_source import YamlDocument
 from binex.loader.yaml_text import SourceText
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.tape.redaction import Redactor, find_shapes
 from binex.tape.secret_forms import SHORTEST
 from binex.tape.secret_names import is_secret_name

@@ -26,7 +26,8 @@ from binex.loader.shape import Shape, read_shape
 from binex.loader.yaml_source import YamlDocument, YamlLimits, read_yaml
 from binex.models.collecting import collecting_later
 from binex.models.limits import Limits
-from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.models.workflow import WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 
 _DEFAULT_LIMITS: Final = Limits()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from binex.errors import FieldFault, WorkflowError
 from binex.loader.report import locate, workflow_error
 from binex.loader.yaml_source import YamlDocument, YamlLimits, read_yaml
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 
 
 def locate_faults(source: WorkflowSource, faults: Sequence[FieldFault]) -> WorkflowError:

@@ -12,7 +12,8 @@ from binex.errors import FieldFault, InputError, suggest
 from binex.graph.dag import DAG, PlannedNode
 from binex.graph.reference import Reference, Source
 from binex.loader.places import locate_faults
-from binex.models.workflow import InputSpec, InputType, WorkflowSource, WorkflowSpec
+from binex.models.workflow import InputSpec, InputType, WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 from binex.tape.redaction import REDACTED
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4300}")

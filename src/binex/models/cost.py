@@ -1,9 +1,9 @@
 """What a run cost: in all, by node and by model."""
 
 from binex.models.base import Model
+from binex.models.budget import BudgetPolicy
 from binex.models.call import Spend
 from binex.models.run import Run
-from binex.models.workflow import BudgetPolicy
 
 
 class BudgetUse(Model):

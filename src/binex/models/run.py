@@ -6,11 +6,11 @@ from enum import StrEnum
 from pydantic import Field, JsonValue
 
 from binex.models.base import Model
+from binex.models.budget import Budget
 from binex.models.call import Spend
 from binex.models.change import Change
 from binex.models.question import Question
 from binex.models.task import ErrorInfo, TaskStatus
-from binex.models.workflow import Budget
 
 
 class RunStatus(StrEnum):

@@ -9,11 +9,11 @@ from typing import Self
 
 from pydantic import Field, JsonValue, SkipValidation
 
+from binex.models.agent_settings import Isolation, McpServer, Repair
 from binex.models.base import AnyText, Model
 from binex.models.call import Spend
 from binex.models.json_value import decode_json, encode_json
 from binex.models.names import artifact_id, read_artifact_id
-from binex.models.workflow import Isolation, McpServer, Repair
 
 
 def now() -> datetime:

@@ -8,9 +8,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
+from binex.models.agent_settings import Isolation, McpServer, Repair
 from binex.models.base import Model
-from binex.models.change import Change
+from binex.models.budget import Budget
 from binex.models.names import NAME_PATTERN
+from binex.models.workflow_source import WorkflowSource
 
 Name = Annotated[str, Field(pattern=rf"^{NAME_PATTERN}$")]
 Positive = Annotated[int, Field(ge=1, strict=True)]
@@ -28,13 +30,6 @@ class ItemFailure(StrEnum):
 
     CONTINUE = "continue"
     FAIL_FAST = "fail_fast"
-
-
-class Isolation(StrEnum):
-    """Where a local function runs."""
-
-    THREAD = "thread"
-    PROCESS = "process"
 
 
 class InputType(StrEnum):
@@ -61,7 +56,7 @@ class RetryPolicy(Model):
     """No pause is longer than this, in milliseconds."""
 
 
-_DEFAULT_RETRIES: Final = RetryPolicy()
+_DEFAULT_RETRIES: Final = RetryPolicy.model_construct()  # needs no check, which would build the validator right here
 
 
 class InputSpec(Model):
@@ -84,53 +79,6 @@ class Defaults(Model):
     """How long one attempt may take, in milliseconds."""
     retry_policy: RetryPolicy | None = None
     """When and how often a failed attempt is repeated."""
-
-
-class BudgetPolicy(StrEnum):
-    """What happens where a budget does not allow the next call."""
-
-    STOP = "stop"
-    WARN = "warn"
-    ASK = "ask"
-
-
-class Budget(Model):
-    """What may be spent."""
-
-    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """The most that the calls of models may cost together."""
-    currency: Literal["USD"] = "USD"
-    """The currency of `max_cost`; prices are known in US dollars only."""
-    policy: BudgetPolicy = BudgetPolicy.STOP
-    """`stop` makes no call that could go beyond it, `warn` only says so, `ask` asks a person."""
-
-
-class McpServer(Model):
-    """A server of the Model Context Protocol: a program to start, or an address."""
-
-    command: str | None = None
-    """The program that speaks MCP on its standard input and output."""
-    args: tuple[str, ...] = ()
-    """Its arguments."""
-    env: dict[str, str] = Field(default_factory=dict)
-    """The environment that it gets besides PATH, HOME and the like; it gets nothing else."""
-    url: str | None = None
-    """The address of a server that is there already."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """What to send along to that address."""
-
-
-class Repair(Model):
-    """What to do about an answer of a model that does not fit `output_schema`."""
-
-    max_attempts: Annotated[int, Field(ge=0, le=20, strict=True)] = 2
-    """How often to ask again, with the error."""
-    escalate: str | None = None
-    """The model to ask when that did not help, as a URI."""
-
-
-DEFAULT_REPAIR: Final = Repair()
-"""What is done where the workflow does not say."""
 
 
 class MessageSpec(Model):
@@ -187,20 +135,6 @@ class NodeSpec(Model):
     """What the node's calls of models may cost together: a number of US dollars, or `{max_cost: 0.50}`."""
     cache: Annotated[bool, Field(strict=True)] | None = None
     """Whether an outcome of an earlier run may stand for the node's: `true` always, `false` never."""
-
-
-class WorkflowSource(Model):
-    """The text that a workflow was read from: all that is needed to read it again on another day."""
-
-    file: str
-    """Where it was read from; only for messages and for finding local functions."""
-    folder: str
-    """The folder of the file: local functions and prompts are found there."""
-    text: str
-    prompts: dict[str, str] = Field(default_factory=dict)
-    """The text of every prompt file, by the name that the workflow uses."""
-    changes: tuple[Change, ...] = ()
-    """What a fork has otherwise than the text, in the order in which it is applied."""
 
 
 class WorkflowSpec(Model):

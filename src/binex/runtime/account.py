@@ -9,6 +9,7 @@ from typing import Final
 
 from binex.adapters.attempt import Ask, Desk
 from binex.errors import BudgetError, CheaperModelError, InputError
+from binex.models.budget import Budget, BudgetPolicy
 from binex.models.call import Spend
 from binex.models.decision import (
     HOW,
@@ -26,7 +27,6 @@ from binex.models.decision import (
 from binex.models.money import dollars
 from binex.models.question import Question, QuestionKind
 from binex.models.task import TaskNode
-from binex.models.workflow import Budget, BudgetPolicy
 
 _PER_DOLLAR: Final = 10**9
 _MOST: Final = 1e15

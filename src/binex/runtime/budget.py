@@ -9,12 +9,12 @@ from typing import Final
 
 from binex.adapters.attempt import Ledger, Reservation
 from binex.errors import BudgetError, CheaperModelError
+from binex.models.budget import Budget
 from binex.models.call import Spend
 from binex.models.decision import Stop, decisions_about
 from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.task import TaskNode
-from binex.models.workflow import Budget
 from binex.runtime.account import Account, Measures, Share, to_nano
 
 _NOTHING: Final = Spend()

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple, cast
 
 from pydantic import JsonValue
 
+from binex.models.agent_settings import DEFAULT_REPAIR
 from binex.models.json_value import encode_json
 from binex.models.run import Versions
 from binex.models.task import TaskNode
-from binex.models.workflow import DEFAULT_REPAIR
 from binex.tape.redaction import Redactor
 
 _VERSION: Final = "1"

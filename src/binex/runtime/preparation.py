@@ -18,7 +18,7 @@ from binex.graph.reference import as_text
 from binex.loader import Bound, bind_source, bind_workflow, literal_secrets, locate_faults, redact_source
 from binex.models.limits import Limits
 from binex.models.run import Versions
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.tape.redaction import REDACTED, Redactor
 
 

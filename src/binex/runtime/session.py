@@ -34,7 +34,8 @@ from binex.models.limits import Limits
 from binex.models.names import new_run_id
 from binex.models.run import Durability, Run, RunStatus, RunSummary
 from binex.models.task import now
-from binex.models.workflow import WorkflowSource, WorkflowSpec
+from binex.models.workflow import WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 from binex.runtime.account import with_maximum
 from binex.runtime.answering import withdraw_questions
 from binex.runtime.assembly import People, RunParts

@@ -9,7 +9,7 @@ from binex.models.call import Call
 from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 
 
 class Link(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Protocol
 from binex.models.event import TaskStarted
 from binex.models.run import Run
 from binex.models.task import ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 
 
 class Lease(Protocol):

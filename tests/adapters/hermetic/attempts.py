@@ -19,9 +19,9 @@ from pydantic import JsonValue
 from binex.adapters.attempt import Ask
 from binex.adapters.human_tape import ask_on_tape
 from binex.adapters.registry import Registry
+from binex.models.agent_settings import McpServer
 from binex.models.question import Answer
 from binex.models.task import TaskNode
-from binex.models.workflow import McpServer
 from binex.runtime.failure import describe
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.tape.player import Player

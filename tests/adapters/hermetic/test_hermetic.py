@@ -15,7 +15,7 @@ from a2a.types.a2a_pb2 import Part
 from binex.adapters.base import AnsweredByTape
 from binex.adapters.registry import Registry
 from binex.adapters.tools.toolbox import close_servers
-from binex.models.workflow import McpServer, Repair
+from binex.models.agent_settings import McpServer, Repair
 from binex.tape.hooks import install_hooks
 from tests.a2a_server import AgentServer, Turn, serving
 from tests.adapters.hermetic.attempts import KEPT_OUT, TapedSurroundings, keep, outcome_of, task_of

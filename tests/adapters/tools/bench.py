@@ -16,8 +16,8 @@ from pydantic_core import to_json
 from binex.adapters.llm.port import ToolCall
 from binex.adapters.tools.mcp_servers import McpServers
 from binex.adapters.tools.toolbox import Toolbox, open_toolbox
+from binex.models.agent_settings import McpServer
 from binex.models.task import TaskNode
-from binex.models.workflow import McpServer
 from tests.attempts import FakeSurroundings
 
 HERE = Path(__file__).parent

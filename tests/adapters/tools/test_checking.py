@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from binex.adapters.tools.toolbox import check_tools
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 from tests.adapters.tools.bench import ToolBench
 
 SERVERS = {

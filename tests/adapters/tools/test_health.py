@@ -3,8 +3,8 @@
 import pytest
 
 from binex.adapters.tools.health import server_health
+from binex.models.agent_settings import McpServer
 from binex.models.health import HealthStatus
-from binex.models.workflow import McpServer
 from tests.adapters.tools.bench import ToolBench
 
 

@@ -29,7 +29,7 @@ import asyncio, sys
 sys.modules["mcp"] = None
 from binex.adapters.tools.mcp_connection import McpConnection
 from binex.errors import AgentError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 async def main():
     try:

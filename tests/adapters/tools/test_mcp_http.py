@@ -12,7 +12,7 @@ import uvicorn
 from binex.adapters.tools.mcp_connection import McpConnection
 from binex.adapters.tools.mcp_http import MESSAGE_BYTES
 from binex.errors import AuthenticationError, BadReplyError, RemoteError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 from tests.adapters.tools.bench import ToolBench
 from tests.adapters.tools.real_server import server
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from binex.errors import AgentError, BadReplyError, RemoteError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 from tests.adapters.tools.bench import ToolBench
 
 

@@ -8,8 +8,8 @@ import pytest
 from binex.adapters.tools.mcp_servers import McpServers
 from binex.adapters.tools.toolbox import open_toolbox
 from binex.errors import RemoteError, ReplayError
+from binex.models.agent_settings import McpServer
 from binex.models.task import TaskNode
-from binex.models.workflow import McpServer
 from tests.adapters.tools.bench import ToolBench
 from tests.attempts import FakeSurroundings
 

@@ -10,7 +10,7 @@ from binex.adapters.llm.models import Models
 from binex.adapters.llm.port import Message, ToolCall, ToolSpec
 from binex.adapters.llm.structured import Shape, schema_error
 from binex.errors import AgentError, BadReplyError
-from binex.models.workflow import Repair
+from binex.models.agent_settings import Repair
 
 
 class Toolbox(Protocol):

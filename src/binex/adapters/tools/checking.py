@@ -7,7 +7,7 @@ from pathlib import Path
 from binex.adapters.local_source import Sources
 from binex.adapters.tools.uris import McpUri, PythonUri, read_uri
 from binex.errors import FieldFault, InputError, suggest
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 _SOURCES = Sources()
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from binex.adapters.tools.mcp_connection import McpConnection
 from binex.errors import AgentError
+from binex.models.agent_settings import McpServer
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.task import now
-from binex.models.workflow import McpServer
 
 PATIENCE_S: Final = 5.0
 """How long it may take."""

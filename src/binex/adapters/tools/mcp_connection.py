@@ -16,7 +16,7 @@ from binex.adapters.tools.mcp_failures import McpFailures
 from binex.adapters.tools.mcp_http import Refusal, refusals, server_sent, streamable
 from binex.adapters.tools.mcp_process import McpProcess
 from binex.errors import AgentError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 if TYPE_CHECKING:
     from mcp import ClientSession

@@ -4,7 +4,7 @@ from binex.adapters.tools.answer import shorten
 from binex.adapters.tools.mcp_http import Refusal, place_of
 from binex.adapters.tools.mcp_process import McpProcess
 from binex.errors import INSTALL_AGENTS, AgentError, AuthenticationError, BadReplyError, RemoteError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 
 class McpFailures:

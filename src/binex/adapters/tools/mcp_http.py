@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from binex.adapters.retry_after import read_retry_after
 from binex.adapters.tools.mcp_process import LINE_BYTES
 from binex.errors import BadReplyError
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 if TYPE_CHECKING:
     import httpx2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from binex.adapters.tools.mcp_connection import McpConnection
-from binex.models.workflow import McpServer
+from binex.models.agent_settings import McpServer
 
 IDLE_S: Final = 1.0
 """How long a server that nobody uses is kept, for the next attempt."""

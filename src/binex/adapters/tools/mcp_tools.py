@@ -14,9 +14,9 @@ from binex.adapters.tools.mcp_servers import Lease, McpServers
 from binex.adapters.tools.signature import LONGEST_DESCRIPTION
 from binex.adapters.tools.taped import Answered, ask_taped
 from binex.errors import AgentError, BadReplyError, suggest
+from binex.models.agent_settings import McpServer
 from binex.models.json_value import encode_json
 from binex.models.task import TaskNode
-from binex.models.workflow import McpServer
 
 SCHEMA_BYTES: Final = 100_000
 """How long the schema of one tool may be."""

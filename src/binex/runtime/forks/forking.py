@@ -13,7 +13,7 @@ from binex.models.fork import Decision
 from binex.models.names import node_of
 from binex.models.run import Run, Versions
 from binex.models.task import Outcome, SkipReason
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.runtime.forks.edits import edited
 from binex.runtime.forks.parent import ParentRecords
 from binex.runtime.forks.reach import Reach

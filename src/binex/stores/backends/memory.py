@@ -13,7 +13,7 @@ from binex.models.names import is_name
 from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, TaskStatus, now
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends.bodies import damaged
 from binex.stores.backends.questions import LONGEST_WAIT_S, require_open, unknown
 from binex.stores.backends.rows import artifact_name

@@ -18,7 +18,7 @@ from binex.models.event import TaskStarted
 from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends import rows
 from binex.stores.backends.bodies import blobs_of, find_links, join_blobs
 from binex.stores.backends.failures import is_busy, shown, sqlite_failure

@@ -15,7 +15,7 @@ from binex.models.event import TaskStarted
 from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 
 _FIX: Final = "see what else is damaged with: binex doctor"
 _RUN_COLUMNS: Final = {"id", "workflow", "status"}

@@ -21,7 +21,7 @@ from binex.models.names import is_name
 from binex.models.question import Answer, Question, QuestionState
 from binex.models.run import Durability, Run
 from binex.models.task import Artifact, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends import rows
 from binex.stores.backends.bundles import BundleReader, Intake
 from binex.stores.backends.calls import Calls

@@ -11,7 +11,7 @@ from binex.models.call import Call
 from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.bundle_store import Bookmark, Content, Link
 from binex.stores.bundles import layout
 from binex.stores.bundles.archive import Archive, MemberReader

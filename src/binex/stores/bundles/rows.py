@@ -17,7 +17,7 @@ from binex.models.names import artifact_id, is_name, parse_path
 from binex.models.question import Question
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo, ExecutionRecord
-from binex.models.workflow import WorkflowSource
+from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends.bodies import link_id
 from binex.stores.bundles.json_text import require_json
 from binex.stores.bundles.layout import CONTENT_BYTES, ROW_VALUES, BundleError
