@@ -9,6 +9,7 @@ from benchmarks.bench import Case
 from benchmarks.cases.again import fork, key, replay
 from benchmarks.cases.chain import chain
 from benchmarks.cases.graphs import fan_out, layered, naps
+from benchmarks.cases.look import look
 from benchmarks.cases.models import model_calls
 from benchmarks.cases.startup import installation, one_node, validate, version
 from benchmarks.cases.store import store
@@ -35,6 +36,7 @@ CASES: dict[str, Case] = {
     "replay": replay,
     "fork": fork,
     "key": key,
+    "look": look,
 }
 ENOUGH = 5
 ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+_WORDS = ("bees", "hive", "honey", "pollen", "queen", "worker", "swarm", "comb", "nectar", "winter", "field", "wax")
+
 
 def step(n: int) -> int:
     """One link of a chain."""
@@ -39,9 +41,19 @@ def add(values: list[int], expected: int) -> int:
     return sum(values)
 
 
-def mix(a: int, b: int = 0, c: int = 0, d: int = 0, e: int = 0) -> int:
+def mix(a: int | str, b: int = 0, c: int = 0, d: int = 0, e: int = 0) -> int:
     """A node of the layered graph."""
-    return (a + b + c + d + e) % 1_000_003
+    return (int(a) + b + c + d + e) % 1_000_003
+
+
+def note(subject: str, n: int) -> str:
+    """Some words on a subject, the same every time."""
+    return f"{subject}: {' '.join(random.Random(f'{subject}{n}').choices(_WORDS, k=40))}"
+
+
+def join(a: str, b: str) -> str:
+    """Both, the first before the second."""
+    return f"{a}\n{b}"
 
 
 def text_of(size: int) -> str:

@@ -55,13 +55,16 @@ def naps(nodes: int, seconds: float) -> Path:
     return _workflow(f"naps-{nodes}", [(f"n{number}", nap) for number in range(nodes)], concurrency=nodes)
 
 
-def layered(nodes: int, edges: int, width: int = 50) -> Path:
-    """Layers of *width* nodes, each needing *edges* random nodes of the layer before."""
+def layered(nodes: int, edges: int, width: int = 50, *, start: object = 0) -> Path:
+    """Layers of *width* nodes, each needing *edges* random nodes of the layer before.
+
+    The first node begins with *start*, the others of its layer with their numbers.
+    """
     chance = random.Random(7)
     graph: list[tuple[str, Fields]] = []
     for number in range(nodes):
         layer = number // width
-        inputs: dict[str, object] = {"a": number}
+        inputs: dict[str, object] = {"a": number or start}
         if layer:
             chosen = chance.sample(range((layer - 1) * width, layer * width), edges)
             inputs = {name: f"${{n{parent}.output}}" for name, parent in zip("abcde", chosen, strict=False)}
@@ -79,6 +82,31 @@ def asks(nodes: int, side_by_side: int = 10) -> Path:
         fields = {"system_prompt": "Be brief.", "inputs": {"asked": asked}, "config": {"answers": [answer]}}
         graph.append((f"n{number}", {"agent": "llm://mock/model", **fields}))
     return _workflow(f"asks-{nodes}", graph)
+
+
+def articles() -> Path:
+    """Ten nodes, two of which ask a scripted model: a plan, notes on a subject, and what is written of them."""
+    subject = "${user.subject}"
+    note = {"agent": "local://steps.note", "depends_on": ["plan"]}
+    nodes: list[tuple[str, Fields]] = [
+        ("plan", _asked("You plan articles in short steps.", {"subject": subject})),
+        *(
+            (
+                f"note{n}",
+                {"agent": "local://steps.note", "inputs": {"subject": subject, "n": n}, "depends_on": ["plan"]},
+            )
+            for n in range(1, 6)
+        ),
+        ("first", {"agent": "local://steps.join", "inputs": {"a": "${note1.output}", "b": "${note2.output}"}}),
+        ("second", {"agent": "local://steps.join", "inputs": {"a": "${note3.output}", "b": "${note4.output}"}}),
+        ("both", {"agent": "local://steps.join", "inputs": {"a": "${first.output}", "b": "${second.output}"}}),
+        ("write", _asked("You write one paragraph.", {"notes": "${both.output}", "more": "${note5.output}"})),
+    ]
+    return _workflow("articles", nodes)
+
+
+def _asked(prompt: str, inputs: Fields) -> Fields:
+    return {"agent": "llm://mock/model", "system_prompt": prompt, "inputs": inputs}
 
 
 def echoes(nodes: int, length: int = 100) -> Path:
