@@ -90,13 +90,7 @@ def articles() -> Path:
     note = {"agent": "local://steps.note", "depends_on": ["plan"]}
     nodes: list[tuple[str, Fields]] = [
         ("plan", _asked("You plan articles in short steps.", {"subject": subject})),
-        *(
-            (
-                f"note{n}",
-                {"agent": "local://steps.note", "inputs": {"subject": subject, "n": n}, "depends_on": ["plan"]},
-            )
-            for n in range(1, 6)
-        ),
+        *((f"note{n}", {**note, "inputs": {"subject": subject, "n": n}}) for n in range(1, 6)),
         ("first", {"agent": "local://steps.join", "inputs": {"a": "${note1.output}", "b": "${note2.output}"}}),
         ("second", {"agent": "local://steps.join", "inputs": {"a": "${note3.output}", "b": "${note4.output}"}}),
         ("both", {"agent": "local://steps.join", "inputs": {"a": "${first.output}", "b": "${second.output}"}}),

@@ -20,7 +20,7 @@ _ANSWERS = (
     ("trace", "`trace latest`", 0.3),
     ("debug", "`debug latest`", 0.3),
     ("search", "`runs --text`", 0.5),
-    ("diff", "`diff` of two runs of 1,000 tasks, of which 951 came out otherwise", 0.6),
+    ("diff", "`diff` of two runs of 1,000 tasks, of which 871 came out otherwise", 0.6),
     ("graph", "`trace --graph` of 2,000 nodes with 5 edges each", 1.0),
 )
 
@@ -90,10 +90,8 @@ def _run(flow: Path, start: str) -> Command:
 
 
 def _filling(flow: Path, runs: int, variable: str) -> Command:
-    script = str(HERE / "fill_store.py")
-    return Command(
-        (our_program("python"), script, flow.name, ".binex", str(runs), variable), flow.parent, fresh=".binex"
-    )
+    argv = (our_program("python"), str(HERE / "fill_store.py"), flow.name, ".binex", str(runs), variable)
+    return Command(argv, flow.parent, fresh=".binex")
 
 
 def _grep() -> str:
