@@ -1,8 +1,6 @@
 """``python -m binex``."""
 
-import sys
-
-from binex.cli.main import main
+from binex.cli.main import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start()
