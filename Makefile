@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs bench campaign litellm clean
+.PHONY: demo test chromium check docs bench campaign litellm clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
 	@echo "binex is in $(BIN); to have it at hand: . $(BIN)/activate" >&2
 
-test: $(VENV)/dev.stamp check
+test: $(VENV)/dev.stamp check chromium
 	$(BIN)/binex hello --quiet > /dev/null
 	$(BIN)/python -m pytest
 
@@ -19,6 +19,14 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The tests open pages in Debian's Chromium; those that do are skipped without it.
+chromium:
+	@if [ -x /usr/bin/chromium ]; then :; \
+	elif ! command -v apt-get > /dev/null; then echo "no Chromium, and no apt-get to install it: pages are not tested" >&2; \
+	elif [ "$$(id -u)" != 0 ]; then echo "no Chromium: pages are not tested (as root: apt-get install chromium)" >&2; \
+	else apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null \
+		|| echo "Chromium could not be installed: pages are not tested" >&2; fi
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

@@ -7,11 +7,12 @@ import pytest
 
 from binex.analysis.artifacts import find_damage, get_artifact, list_artifacts
 from binex.analysis.debug import debug
+from binex.analysis.failure_kind import FailureKind
 from binex.cli.render.look import Look
 from binex.cli.render.run_debug import run_debug
 from binex.errors import DamagedDataError
 from binex.models.run import Origin, RunMode, RunStatus
-from binex.models.task import SkipReason, TaskStatus
+from binex.models.task import ErrorInfo, ErrorKind, SkipReason, TaskStatus
 from binex.stores.backends.sqlite import open_sqlite_store
 from tests.analysis.conftest import Ledger, error
 
@@ -25,10 +26,14 @@ async def test_a_failed_run_says_what_failed_what_that_blocked_and_what_to_type(
     for task in ("c", "d"):
         await ledger.decided(run, task, 21, TaskStatus.SKIPPED, skip_reason=SkipReason.BLOCKED, blocked_by="b")
     found = await debug(ledger.store, run)
-    assert found.verdict == "Failed: 'b' failed and blocked 2 more."
+    assert found.verdict == "Failed: 'b' failed (ValueError: no luck) and blocked 2 more."
     (failure,) = found.failures
     assert (failure.task, failure.attempts, failure.blocked) == ("b", 2, ("c", "d"))
-    assert [step.command for step in found.next_steps] == ["resume 1aaa1 --retry-failed", "replay 1aaa1 --from b"]
+    assert [step.command for step in found.next_steps] == [
+        "trace 1aaa1 --node b",
+        "resume 1aaa1 --retry-failed",
+        "replay 1aaa1 --from b",
+    ]
     tasks = {task.timing.task: task for task in found.tasks}
     assert [record.attempt for record in tasks["b"].records] == [1, 2]
     assert tasks["b"].blocked == ("c", "d")
@@ -59,11 +64,55 @@ async def test_the_verdict_fits_the_state(ledger: Ledger, status: RunStatus, ver
     assert [step.command for step in found.next_steps] == commands
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("the disk is full", FailureKind.STORE),
+        ("RuntimeError: boom", FailureKind.CODE),
+        ("MemoryError", FailureKind.CODE),
+        (None, None),
+    ],
+)
+async def test_what_ended_the_run_itself_is_told_apart(
+    ledger: Ledger, said: str | None, kind: FailureKind | None
+) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.INTERRUPTED, node_count=2, error=said)
+    found = await debug(ledger.store, run)
+    assert found.stopped_by is kind
+    text = run_debug(found, Look(), None)
+    assert ("the run itself" in text) is (kind is not None)
+    assert ("binex doctor" in text) is (kind is FailureKind.STORE)
+
+
+async def test_alike_items_are_told_together_with_the_evidence_of_one(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=2)
+    limited = ErrorInfo(kind=ErrorKind.RATE_LIMIT, type="RemoteError", message="429 from api", host="api", status=429)
+    for number in range(8):
+        task = f"fetch[{number}]"
+        await ledger.attempt(run, task, number, 1, status=TaskStatus.FAILED, error=limited)
+    items = ErrorInfo(kind=ErrorKind.ITEMS, type="ItemsFailed", message="8 of 8 items failed")
+    await ledger.decided(run, "fetch", 9, TaskStatus.FAILED, attempt=1, error=items)
+    await ledger.decided(run, "end", 10, TaskStatus.SKIPPED, skip_reason=SkipReason.BLOCKED, blocked_by="fetch")
+    found = await debug(ledger.store, run)
+    assert found.verdict == "Failed: 8 items of 'fetch' failed (rate limited by api) and blocked 1 more."
+    assert [group.kind for group in found.causes] == [FailureKind.RATE_LIMIT, FailureKind.ITEMS]
+    text = run_debug(found, Look(), None)
+    assert text.count("rate limit  rate limited by api") == 1
+    assert "and 7 items alike: fetch[1]" in text
+
+
+async def test_a_fork_is_to_be_compared_with_its_parent(ledger: Ledger) -> None:
+    origin = Origin(parent="1aaa1", mode=RunMode.FORK)
+    fork = await ledger.run("1aaa2", status=RunStatus.COMPLETED, node_count=0, origin=origin)
+    steps = [step.command for step in (await debug(ledger.store, fork)).next_steps]
+    assert steps == ["artifacts list 1aaa2", "diff 1aaa1 1aaa2", "runs --tree 1aaa2"]
+
+
 async def test_a_running_run_can_be_cancelled(ledger: Ledger) -> None:
     run = await ledger.run("1aaa1", status=RunStatus.RUNNING, node_count=2, is_alive=True)
     found = await debug(ledger.store, run)
     assert found.verdict == "Running: 2 of 2 nodes have not settled."
-    assert [step.command for step in found.next_steps] == ["cancel 1aaa1"]
+    assert [step.command for step in found.next_steps] == ["cancel 1aaa1", "trace 1aaa1 --follow"]
 
 
 async def test_a_completed_run_with_failed_items_says_so(ledger: Ledger) -> None:
@@ -72,7 +121,7 @@ async def test_a_completed_run_with_failed_items_says_so(ledger: Ledger) -> None
     await ledger.attempt(run, "s[1]", 0, 5)
     await ledger.decided(run, "s", 6, TaskStatus.COMPLETED, attempt=1)
     found = await debug(ledger.store, run)
-    assert found.verdict == "Completed, though 's[0]' timed out."
+    assert found.verdict == "Completed, though 's[0]' timed out (ValueError: late)."
     assert [task.timing.task for task in found.tasks] == ["s", "s[0]", "s[1]"]
     assert found.tasks[0].item_count == 2
 
@@ -108,7 +157,9 @@ async def test_many_causes_are_counted(ledger: Ledger) -> None:
     run = await ledger.run("1aaa1", status=RunStatus.FAILED, node_count=5)
     for number in range(5):
         await ledger.attempt(run, f"t{number}", number, 1, status=TaskStatus.FAILED, error=error())
-    assert (await debug(ledger.store, run)).verdict == "Failed: 't0' failed; 't1' failed; 't2' failed; 2 more failed."
+    why = "(ValueError: boom)"
+    verdict = (await debug(ledger.store, run)).verdict
+    assert verdict == f"Failed: 't0' failed {why}; 't1' failed {why}; 't2' failed {why}; 2 more failed."
 
 
 async def test_a_lost_and_an_altered_artifact_are_named_and_the_rest_is_there(tmp_path: Path) -> None:

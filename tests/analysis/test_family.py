@@ -6,6 +6,7 @@ from binex.analysis.family import FamilyPage, family_of, list_families
 from binex.cli.render.look import Look
 from binex.cli.render.run_tree import run_tree
 from binex.models.run import Origin, RunMode, RunStatus
+from binex.models.run_query import RunQuery
 from tests.analysis.conftest import Kin, Ledger
 
 
@@ -98,13 +99,13 @@ async def test_families_are_picked_by_what_one_of_their_runs_is(ledger: Ledger) 
     await ledger.run("1d", workflow="d", status=RunStatus.RUNNING, is_alive=True)
 
     async def roots(**picked: Any) -> list[str]:
-        return [family.root for family in (await list_families(ledger.store, **picked)).families]
+        return [family.root for family in (await list_families(ledger.store, RunQuery(**picked))).families]
 
     assert await roots(workflow="c") == ["1a"]
-    assert await roots(status=RunStatus.FAILED) == ["1a"]
-    assert await roots(workflow="a", status=RunStatus.FAILED) == []
-    assert await roots(status=RunStatus.INTERRUPTED) == ["1b"]
-    assert await roots(status=RunStatus.RUNNING) == ["1d"]
+    assert await roots(statuses=(RunStatus.FAILED,)) == ["1a"]
+    assert await roots(workflow="a", statuses=(RunStatus.FAILED,)) == []
+    assert await roots(statuses=(RunStatus.INTERRUPTED,)) == ["1b"]
+    assert await roots(statuses=(RunStatus.RUNNING,)) == ["1d"]
     assert await roots(workflow="x") == []
 
 

@@ -148,3 +148,22 @@ async def test_a_task_is_found_by_its_path(ledger: Ledger) -> None:
     with pytest.raises(InputError, match=r"no task 'serch' in run 1aaa1") as caught:
         find_task(run, "serch", ["plan", "search"])
     assert caught.value.fix == "did you mean 'search'? tasks: plan, search"
+
+
+async def test_a_kept_run_is_found_by_its_name_before_a_workflow_is(ledger: Ledger) -> None:
+    await ledger.run("1a1", workflow="good")
+    await ledger.run("1b2", workflow="other")
+    await ledger.store.keep_run("1b2", "good")
+    assert (await find_run(ledger.store, "good")).id == "1b2"
+    await ledger.store.release_run("1b2")
+    assert (await find_run(ledger.store, "good")).id == "1a1"
+
+
+async def test_a_name_with_which_the_id_of_a_later_run_begins_is_not_guessed(ledger: Ledger) -> None:
+    await ledger.run("1a1")
+    await ledger.store.keep_run("1a1", "1b")
+    assert (await find_run(ledger.store, "1b")).id == "1a1"
+    await ledger.run("1b2")
+    with pytest.raises(InputError, match="'1b' is the name of run 1a1"):
+        await find_run(ledger.store, "1b")
+    assert (await find_run(ledger.store, "1b2")).id == "1b2"

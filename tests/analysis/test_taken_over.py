@@ -159,10 +159,15 @@ async def test_a_failure_that_was_taken_over_says_from_where_and_how_to_execute_
     assert run.status is RunStatus.FAILED
     fork = await kin.prompt(run)
     found = await debug(kin.store, fork)
-    assert found.verdict == f"Failed: 'broken' failed (taken over from run {run.id}) and blocked 1 more."
+    assert (
+        found.verdict
+        == f"Failed: 'broken' failed (ValueError at odd.py:8, taken over from run {run.id}) and blocked 1 more."
+    )
     assert [step.command for step in found.next_steps] == [
+        f"trace {fork.id} --node broken",
         f"resume {fork.id} --retry-failed",
         f"replay {fork.id} --from broken",
+        f"diff {run.id} {fork.id}",
         f"runs --tree {fork.id}",
     ]
     assert found.taken_over == len(ALL) - 1
@@ -174,10 +179,13 @@ async def test_a_failure_that_was_taken_over_says_from_where_and_how_to_execute_
 
 async def test_a_failed_replay_failed_itself_and_is_not_resumed(kin: Kin) -> None:
     replay = await kin.replay(await kin.run())
+    assert replay.origin is not None
     found = await debug(kin.store, replay)
-    assert found.verdict == "Failed: 'broken' failed and blocked 1 more."
+    assert found.verdict == "Failed: 'broken' failed (ValueError at odd.py:8) and blocked 1 more."
     assert [step.command for step in found.next_steps] == [
+        f"trace {replay.id} --node broken",
         f"replay {replay.id} --from broken",
+        f"diff {replay.origin.parent} {replay.id}",
         f"runs --tree {replay.id}",
     ]
     again = await kin.fork(replay, from_=("broken",))

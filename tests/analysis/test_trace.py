@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 
 from binex.analysis.trace import trace, trace_of
+from binex.cli.render.look import Look
+from binex.cli.render.timeline import timeline
+from binex.models.question import Answer, Question, QuestionKind, QuestionState
 from binex.models.run import RunStatus
 from binex.models.task import SkipReason, TaskStatus, now
 from tests.analysis.conftest import START, Ledger, at, error
@@ -129,3 +132,26 @@ async def test_ten_thousand_items_are_traced_in_a_moment(ledger: Ledger) -> None
     found = trace_of(run, records)
     assert len(found.tasks[0].items) == 10_000
     assert len(found.model_dump_json()) > 1_000_000
+
+
+async def test_when_a_person_was_asked_is_a_part_of_the_timeline(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=1, duration_ms=1000.0, ended_at=at(1000))
+    for number, (asked, answered) in enumerate([(100, 300), (250, 400), (600, 900)]):
+        question = Question(
+            id=f"1aaa1~a~{number}",
+            run_id="1aaa1",
+            task="a",
+            kind=QuestionKind.INPUT,
+            text="?",
+            asked_at=at(asked),
+        )
+        await ledger.store.ask(question)
+        await ledger.store.close_question(question.id, QuestionState.TIMED_OUT, Answer(value="x", at=at(answered)))
+    await ledger.attempt(run, "a", 50, 950)
+    found = await trace(ledger.store, run)
+    (task,) = found.tasks
+    assert [(pause.start_ms, pause.duration_ms) for pause in task.asked] == [(100, 300), (600, 300)]
+    drawn = timeline(found, Look(width=60))
+    assert "┅" in drawn
+    assert "waits for a person" in drawn
+    assert "?" in timeline(found, Look(width=60, has_unicode=False))

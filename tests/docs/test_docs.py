@@ -346,7 +346,7 @@ _RUN_ID = re.compile(r"\b1[0-9a-z]{10,12}\b")
 _DURATION = re.compile(r"\d+(\.\d+)? (ms|s)\b")
 
 
-@pytest.mark.parametrize("page", ["quickstart", "time-travel"])
+@pytest.mark.parametrize("page", ["quickstart", "finding-out-why", "time-travel", "bisect"])
 def test_a_page_to_type_along_does_what_it_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

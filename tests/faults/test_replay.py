@@ -71,7 +71,7 @@ def test_a_replay_of_every_kind_of_agent_is_equal_and_opens_no_connection(record
     assert connected_to(trace) == set()
 
 
-@pytest.mark.parametrize(("version", "run"), [("v1", "1p8t6y0b459y"), ("v2", "1p9b5ytw8nvt")])
+@pytest.mark.parametrize(("version", "run"), [("v1", "1p8t6y0b459y"), ("v2", "1p9b5ytw8nvt"), ("v3", "1p9ewf5cez6c")])
 def test_a_run_that_an_earlier_version_has_recorded_is_replayed(version: str, run: str, tmp_path: Path) -> None:
     """H7."""
     project = project_of(tmp_path, {"unused": {"agent": "local://echo", "inputs": {"x": 1}}})

@@ -221,8 +221,8 @@ async def test_a_store_of_version_2_is_upgraded_and_its_records_are_found(open_s
     async with open_store() as store:
         first = await keep(store, {})
     with closing(sqlite3.connect(folder / "binex.db")) as connection, connection:
-        connection.execute("DROP TABLE keys")
-        connection.execute("DROP TABLE indexed")
+        for table in ("keys", "indexed", "kept", "texts", "places", "heard"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 2")
     async with open_store() as store:
         await store.index_keys()

@@ -20,6 +20,7 @@ from binex.errors import AgentError, BadOutputError, ProcessDiedError, RemoteCod
 from binex.models.json_value import decode_json
 from binex.models.task import Artifact, TaskNode
 from binex.tape.recorder import current_recorder
+from binex.tape.trace_context import is_trace_passed_on
 from binex.tape.transfer import BODIES, REPLAY_ERRORS, Receiver
 
 GRACE_S: Final = 1.0
@@ -76,6 +77,7 @@ class _Child:
         self._folder = folder
         self._artifacts = artifacts
         self._recorder = current_recorder()
+        self._is_traced = is_trace_passed_on()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
@@ -145,7 +147,8 @@ class _Child:
         artifacts = [(artifact.model_dump(mode="json"), artifact.data.decode()) for artifact in self._artifacts]
         recorder = self._recorder
         taping = "" if recorder is None else "play" if recorder.is_playing else "record"
-        return json.dumps({"task": task, "artifacts": artifacts, "path": sys.path, "taping": taping}).encode()
+        request = {"task": task, "artifacts": artifacts, "path": sys.path, "taping": taping, "traced": self._is_traced}
+        return json.dumps(request).encode()
 
     def _result(self, answer: "_Answer") -> list[Artifact]:
         said = answer.header

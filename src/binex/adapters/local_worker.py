@@ -163,7 +163,7 @@ class _Worker:
 
         request: dict[str, Any] = json.loads(self._request)
         sys.path[:] = request["path"]
-        taping: str = request["taping"]
+        taping, is_traced = request["taping"], request["traced"]
         given = {key: request["task"].pop(key) for key in ("inputs", "config")}
         task = TaskNode.model_validate({**request["task"], "inputs": {}}).model_copy(update=given)
         artifacts = [
@@ -173,7 +173,7 @@ class _Worker:
         handler = load(LocalName.of(task.agent), task.folder, Sources())
         if isinstance(handler, FieldFault):
             raise AgentError(handler.message, fix=handler.fix, is_retryable=False)
-        with self._recording(task, taping):
+        with self._recording(task, taping, is_traced=is_traced):
             answer = handler.answer(task, artifacts)
             if isinstance(answer, list):
                 return answer
@@ -185,7 +185,7 @@ class _Worker:
             return artifacts_of(task, asyncio.run(wait()))
 
     @contextlib.contextmanager
-    def _recording(self, task: "TaskNode", taping: str) -> Iterator[None]:
+    def _recording(self, task: "TaskNode", taping: str, *, is_traced: bool) -> Iterator[None]:
         """Send the calls that are made in the block to the parent, where it records them, and may answer them."""
         if not taping:
             yield
@@ -193,6 +193,7 @@ class _Worker:
         from binex.tape.hooks import install_hooks
         from binex.tape.recorder import recording
         from binex.tape.refusal import refusing_network
+        from binex.tape.trace_context import passing_on_trace
         from binex.tape.transfer import ProcessRecorder
 
         install_hooks()
@@ -200,7 +201,8 @@ class _Worker:
         ask = self._ask if is_playing else None
         recorder = ProcessRecorder(task.run_id, task.path, task.attempt, ask=ask, send=self._write)
         try:
-            with recording(recorder), refusing_network(recorder.refuse) if is_playing else contextlib.nullcontext():
+            refusing = refusing_network(recorder.refuse) if is_playing else contextlib.nullcontext()
+            with recording(recorder), passing_on_trace(is_wanted=is_traced), refusing:
                 yield
         finally:
             recorder.close()

@@ -1,23 +1,45 @@
 """Everything about a run: what became of it, why, what that blocked, and what to do next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from shlex import quote
+from typing import Final
 
 from pydantic import Field
 
 from binex.analysis.artifacts import Damage, RunArtifact, artifacts_of, find_all_damage
+from binex.analysis.failure_groups import FailureGroup, group_failures
+from binex.analysis.failure_kind import FailureKind
 from binex.analysis.questions import open_questions
 from binex.analysis.state import as_seen
-from binex.analysis.trace import TaskTrace, Trace, trace_of
+from binex.analysis.trace import TaskTrace, trace_of
+from binex.analysis.verdict import verdict_of
 from binex.errors import DamagedDataError
 from binex.models.base import Model
-from binex.models.names import item_of, node_of
+from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.run import Run, RunMode, RunStatus, TaskFailure
 from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
 from binex.stores.run_store import RunStore
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
+_STEPS: Final = {
+    RunStatus.RUNNING: (("cancel {}", "stops it"), ("trace {} --follow", "shows it live")),
+    RunStatus.INTERRUPTED: (("resume {}", "goes on where it stopped"),),
+    RunStatus.WAITING: (
+        ("answer {}", "answers what it waits for"),
+        ("resume {}", "goes on once that is answered"),
+    ),
+    RunStatus.OVER_BUDGET: (
+        ("cost {}", "shows what was spent on what"),
+        ("resume {} --budget USD", "goes on with a larger budget"),
+    ),
+    RunStatus.FAILED: (("resume {} --retry-failed", "tries what failed again"),),
+    RunStatus.COMPLETED: (("artifacts list {}", "lists what was made"),),
+}
+"""What fits the state of a run, `{}` being its id."""
+_EXCEPTION: Final = re.compile(r"\w+(?:: |\Z)")
+"""What an exception that is none of Binex's own is kept as: its class, and what it says."""
 
 
 class TaskDebug(Model):
@@ -53,6 +75,10 @@ class RunDebug(Model):
     """What became of it, in one sentence."""
     failures: tuple[TaskFailure, ...] = ()
     """The tasks that failed, the causes before their consequences."""
+    causes: tuple[FailureGroup, ...] = ()
+    """Why, with the evidence: the tasks of one node together that failed for the same reason."""
+    stopped_by: FailureKind | None = None
+    """What sort of failure ended the run itself, where none of its tasks did."""
     questions: tuple[Question, ...] = ()
     """What it waits for an answer to."""
     tasks: tuple[TaskDebug, ...] = ()
@@ -92,12 +118,16 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     except DamagedDataError as error:
         damage.append(Damage(where="workflow", message=error.message, fix=error.fix))
 
-    timeline = trace_of(run, records, await store.list_running(run.id))
+    questions = await store.list_questions(run.id)
+    timeline = trace_of(run, records, await store.list_running(run.id), questions)
     failures = failures_of(records)
+    causes = await _causes_of(store, records, damage)
     return RunDebug(
         run=run,
-        verdict=_verdict(run, failures, timeline, bool(damage)),
+        verdict=verdict_of(run, causes, timeline, is_damaged=bool(damage)),
         failures=failures,
+        causes=causes,
+        stopped_by=_stopped_by(run),
         questions=tuple(await open_questions(store, run.id)),
         tasks=tuple(_tasks(timeline.tasks, records, artifacts)),
         taken_over=timeline.taken_over,
@@ -105,6 +135,23 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
         damage=tuple(damage),
         next_steps=tuple(next_steps(run, damage, failures)),
     )
+
+
+async def _causes_of(
+    store: RunStore, records: Sequence[ExecutionRecord], damage: list[Damage]
+) -> tuple[FailureGroup, ...]:
+    try:
+        return await group_failures(store, records)
+    except DamagedDataError as error:
+        damage.append(Damage(where="calls", message=error.message, fix=error.fix))
+        return ()
+
+
+def _stopped_by(run: Run) -> FailureKind | None:
+    """What interrupted the run: the store, where it was no exception of another sort, which is named."""
+    if run.status is not RunStatus.INTERRUPTED or not run.error:
+        return None
+    return FailureKind.CODE if _EXCEPTION.match(run.error) else FailureKind.STORE
 
 
 def failures_of(records: Sequence[ExecutionRecord]) -> tuple[TaskFailure, ...]:
@@ -131,32 +178,30 @@ def next_steps(run: Run, damage: Sequence[Damage] = (), failures: Sequence[TaskF
     steps: list[Step] = []
     if damage:
         steps.append(Step(command="doctor", purpose="finds all damage in the store"))
-    is_replay = run.origin is not None and run.origin.mode is RunMode.REPLAY
-    match run.status:
-        case RunStatus.RUNNING:
-            steps.append(Step(command=f"cancel {run.id}", purpose="stops it"))
-        case RunStatus.INTERRUPTED if run.origin is not None and is_replay:
-            steps.append(Step(command=f"replay {run.origin.parent}", purpose="replays it again, from its start"))
-        case RunStatus.INTERRUPTED:
-            steps.append(Step(command=f"resume {run.id}", purpose="goes on where it stopped"))
-        case RunStatus.WAITING:
-            steps.append(Step(command=f"answer {run.id}", purpose="answers what it waits for"))
-            steps.append(Step(command=f"resume {run.id}", purpose="goes on once that is answered"))
-        case RunStatus.OVER_BUDGET:
-            steps.append(Step(command=f"cost {run.id}", purpose="shows what was spent on what"))
-            steps.append(Step(command=f"resume {run.id} --budget USD", purpose="goes on with a larger budget"))
-        case RunStatus.FAILED if not is_replay:
-            steps.append(Step(command=f"resume {run.id} --retry-failed", purpose="tries what failed again"))
-        case RunStatus.COMPLETED:
-            steps.append(Step(command=f"artifacts list {run.id}", purpose="lists what was made"))
-        case _:
-            pass
+    if failures:
+        node = f"trace {run.id} --node {quote(failures[0].task)}"
+        steps.append(Step(command=node, purpose="shows all about the task: what it was given, said, and met"))
+    if run.is_trace:  # nothing of it can be executed
+        return steps
+    steps += _steps_by_status(run)
     if failures and run.status.has_come_to_all:
         purpose = "does that again, and what depends on it, as a run of its own"
         steps.append(Step(command=f"replay {run.id} --from {quote(_first_of(failures))}", purpose=purpose))
     if run.origin is not None:
+        if run.status.has_come_to_all:
+            purpose = "shows what came out otherwise than in its parent, and why"
+            steps.append(Step(command=f"diff {run.origin.parent} {run.id}", purpose=purpose))
         steps.append(Step(command=f"runs --tree {run.id}", purpose="shows the runs that it is related to"))
     return steps
+
+
+def _steps_by_status(run: Run) -> list[Step]:
+    if run.origin is not None and run.origin.mode is RunMode.REPLAY:
+        if run.status is RunStatus.INTERRUPTED:
+            return [Step(command=f"replay {run.origin.parent}", purpose="replays it again, from its start")]
+        if run.status is RunStatus.FAILED:
+            return []
+    return [Step(command=command.format(run.id), purpose=purpose) for command, purpose in _STEPS.get(run.status, ())]
 
 
 def _first_of(failures: Sequence[TaskFailure]) -> str:
@@ -179,7 +224,7 @@ def _tasks(
     for node in tasks:
         for task in (node, *node.items):
             yield TaskDebug(
-                timing=task.model_copy(update={"items": ()}),
+                timing=task.model_copy(update={"items": ()}) if task.items else task,
                 records=tuple(kept.get(task.task, ())),
                 artifacts=tuple(made.get(task.task, ())),
                 blocked=tuple(blocked.get(task.task, ())),
@@ -203,43 +248,3 @@ def _lost(run: Run, records: Sequence[ExecutionRecord]) -> list[Damage]:
         message = f"{counted - settled:,} of {counted:,} cannot be read"
         return [Damage(where="records", message=message, fix="binex doctor")]
     return []
-
-
-def _verdict(run: Run, failures: Sequence[TaskFailure], timeline: Trace, is_damaged: bool) -> str:
-    nodes = [failure for failure in failures if item_of(failure.task) is None]
-    elsewhere = {task.task: task.reused_from for node in timeline.tasks for task in (node, *node.items)}
-    sentence = _sentence(run, _causes(nodes or failures, elsewhere), timeline.unsettled)
-    return f"{sentence} Parts of its record are damaged." if is_damaged else sentence
-
-
-def _sentence(run: Run, cause: str, unsettled: int) -> str:
-    left = f"{unsettled} of {run.node_count} nodes have not settled"
-    more = f"; {cause}" if cause else ""
-    match run.status:
-        case RunStatus.COMPLETED:
-            sentence = f"Completed, though {cause}" if cause else "Completed"
-        case RunStatus.FAILED:
-            sentence = f"Failed: {cause or run.error or 'no reason is recorded'}"
-        case RunStatus.INTERRUPTED:
-            sentence = f"Interrupted{f' ({run.error})' if run.error else ''}: {left}{more}"
-        case RunStatus.WAITING:
-            sentence = "Waiting for an answer"
-        case _:
-            sentence = f"{run.status.value.replace('_', ' ').capitalize()}: {left}{more}"
-    return sentence + "."
-
-
-def _causes(failures: Sequence[TaskFailure], elsewhere: Mapping[str, str | None]) -> str:
-    """What failed and what that blocked, as in ``'slow' timed out; 'broken' failed and blocked 2 more``.
-
-    *elsewhere* says in which other run a task was executed.
-    """
-    said = []
-    for failure in failures[:3]:
-        blocked = f" and blocked {len(failure.blocked)} more" if failure.blocked else ""
-        run_id = elsewhere.get(failure.task)
-        where = f" (taken over from run {run_id})" if run_id is not None else ""
-        said.append(f"'{failure.task}' {failure.status.value.replace('_', ' ')}{where}{blocked}")
-    if len(failures) > len(said):
-        said.append(f"{len(failures) - len(said)} more failed")
-    return "; ".join(said)

@@ -41,7 +41,7 @@ class Expectation:
             InputError: it is malformed, or names what there is not, or what is not there when it is asked.
         """
         self.text = text
-        self._node = node_of(task)
+        self.node = node_of(task)
         names = Names(
             {node_id: node.spec.outputs for node_id, node in dag.nodes.items()},
             frozenset(spec.inputs) if spec.inputs else None,
@@ -51,18 +51,24 @@ class Expectation:
             self._condition = Condition(text, names)
         except ExpressionError as error:
             raise InputError(f"--expect: {error.message}", fix=error.fix) from error
-        below = _descendants(dag, self._node)
+        below = _descendants(dag, self.node)
         for reference in self._condition.references:
             if reference.source not in _KNOWN:
                 raise InputError(
                     f"--expect: {reference.text} is not known when the answer is",
-                    fix=f"speak of what a node makes, as in ${{{self._node}.{dag.nodes[self._node].outputs[0]}}}",
+                    fix=f"speak of what a node makes, as in ${{{self.node}.{dag.nodes[self.node].outputs[0]}}}",
                 )
             if reference.source is Source.NODE and reference.name in below:
                 raise InputError(
-                    f"--expect: {reference.text} depends on '{self._node}', and only that is executed",
-                    fix=f"speak of what '{self._node}' makes, or of what it is given",
+                    f"--expect: {reference.text} depends on '{self.node}', and only that is executed",
+                    fix=f"speak of what '{self.node}' makes, or of what it is given",
                 )
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it speaks of."""
+        named = (one.name for one in self._condition.references if one.source is Source.NODE)
+        return tuple(dict.fromkeys(named))
 
     async def check(self, store: RunStore, parent: Run, *, changed: Collection[str] = ()) -> None:
         """See to it that what is recorded has what the condition asks of it, before anything is executed.
@@ -72,7 +78,7 @@ class Expectation:
         Raises:
             InputError: a variable has no value, or a recorded value not the field that is asked for.
         """
-        asked = [one for one in self._condition.references if one.name not in changed and one.name != self._node]
+        asked = [one for one in self._condition.references if one.name not in changed and one.name != self.node]
         records = {record.task: record for record in await store.list_records(parent.id) if record.is_final}
         try:
             for reference in asked:
@@ -91,7 +97,7 @@ class Expectation:
         values: dict[str, JsonValue] = {}
         try:
             for reference in self._condition.references:
-                if reference.source is Source.NODE and reference.name == self._node:
+                if reference.source is Source.NODE and reference.name == self.node:
                     values[reference.text] = follow(outputs.get(reference.output), reference.fields, reference.text)
                 else:
                     values[reference.text] = await _value_of(reference, store, run.variables, records)

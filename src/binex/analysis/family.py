@@ -7,10 +7,13 @@ from typing import Final, NamedTuple
 from binex.analysis.origin import change_in_words
 from binex.analysis.state import as_seen
 from binex.models.base import Model
-from binex.models.run import Run, RunStatus
+from binex.models.run import Run
+from binex.models.run_query import RunQuery
 from binex.stores.run_store import RunStore
 
 _BATCH: Final = 500
+_MOST: Final = 1 << 31
+"""More runs than there are."""
 
 
 class FamilyMember(Model):
@@ -48,14 +51,17 @@ class FamilyPage(Model):
 
 
 async def list_families(
-    store: RunStore, *, limit: int = 20, page: int = 1, workflow: str | None = None, status: RunStatus | None = None
+    store: RunStore, query: RunQuery | None = None, *, limit: int = 20, page: int = 1
 ) -> FamilyPage:
-    """Families in which there is a run of a workflow, or in a state, or all.
+    """Families in which there is a run that *query* asks for, or all.
 
     A page has whole families, and no more of them than make *limit* runs; one that has more is a page of its own.
     """
     kin = await _Kin.of(store)
-    picked = [members for members in kin.families() if await _has(store, members, workflow, status)]
+    picked = kin.families()
+    if query is not None and not query.is_everything:
+        asked_for = {run.id for run in (await store.find_runs(query, limit=_MOST)).runs}
+        picked = [members for members in picked if any(member.link.id in asked_for for member in members)]
     pages = list(_pages(picked, limit))
     shown = pages[page - 1] if page <= len(pages) else []
     families = [await _family(store, kin, members) for members in shown]
@@ -74,8 +80,6 @@ class _Link(NamedTuple):
 
     id: str
     parent: str | None
-    workflow: str
-    status: RunStatus
 
 
 class _Member(NamedTuple):
@@ -100,10 +104,7 @@ class _Kin:
             batch = await store.list_runs(limit=_BATCH, offset=start)
             if not batch:  # one that is only shorter has runs that cannot be read
                 break
-            links += (
-                _Link(run.id, None if run.origin is None else run.origin.parent, run.workflow, run.status)
-                for run in batch
-            )
+            links += (_Link(run.id, None if run.origin is None else run.origin.parent) for run in batch)
         return cls(links)
 
     def families(self) -> list[list[_Member]]:
@@ -146,20 +147,6 @@ class _Kin:
             passed.add(member.link.id)
             yield member
             waiting += (_Member(link, member.depth + 1) for link in self._children.get(member.link.id, ()))
-
-
-async def _has(store: RunStore, members: Sequence[_Member], workflow: str | None, status: RunStatus | None) -> bool:
-    """Whether one of the members is a run of that workflow in that state."""
-    for link, _ in members:
-        if workflow is not None and link.workflow != workflow:
-            continue
-        seen = link.status
-        # Only a run that is marked as running can be another thing than what it is marked as.
-        if status is not None and seen is RunStatus.RUNNING and (run := await store.get_run(link.id)) is not None:
-            seen = (await as_seen(store, run)).status
-        if status is None or seen is status:
-            return True
-    return False
 
 
 def _pages(families: Iterable[list[_Member]], limit: int) -> Iterator[list[list[_Member]]]:

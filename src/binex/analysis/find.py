@@ -21,9 +21,9 @@ _MAKE_ONE: Final = "'binex run FILE' makes one, and 'binex hello' runs a demo"
 
 
 async def find_run(store: RunStore, text: str) -> Run:
-    """The run that *text* means: an id, a unique beginning of one, ``latest``, ``latest~2``, or a workflow's name.
+    """The run that *text* means: an id, a unique beginning of one, ``latest``, ``latest~2``, a name, or a workflow's.
 
-    A workflow's name means its newest run.
+    The first of these that fits counts. A name is one that a kept run was given; a workflow's means its newest run.
 
     Raises:
         InputError: nothing is meant by it, or more than one run is.
@@ -36,10 +36,14 @@ async def find_run(store: RunStore, text: str) -> Run:
         if run is not None:
             return await as_seen(store, run)
         found = await store.list_runs(limit=_CANDIDATES, prefix=text.lower())
-        if len(found) == 1:
+        named = await _named(store, text) if found else None
+        if len(found) == 1 and named in (None, found[0].id):
             return await as_seen(store, found[0])
         if found:
-            raise _ambiguous(text, found)
+            raise _ambiguous(text, found, named)
+    named = await _named(store, text)
+    if named is not None and (run := await store.get_run(named)) is not None:
+        return await as_seen(store, run)
     if text and len(text) <= _LONGEST_NAME and text.isprintable():
         newest = await store.list_runs(limit=1, workflow=text)
         if newest:
@@ -51,13 +55,14 @@ async def find_original(store: RunStore, text: str, *, is_sample_meant: bool = F
     """The run that *text* means where it is to be executed again: of a replay that is not named by its id, its parent.
 
     The same holds for a sample of one node, unless one may be meant. So ``latest`` means the same run, however often
-    it is replayed.
+    it is replayed. A kept run that is named by its name is that run, whatever it is.
 
     Raises:
         InputError: nothing is meant by it, or more than one run is.
     """
     run = await find_run(store, text)
-    while (origin := run.origin) is not None and not run.id.startswith(text.lower()):
+    is_named = await _named(store, text) == run.id
+    while not is_named and (origin := run.origin) is not None and not run.id.startswith(text.lower()):
         is_copy = origin.mode is RunMode.REPLAY or (origin.is_alone and not is_sample_meant)
         parent = await store.get_run(origin.parent) if is_copy else None
         if parent is None:
@@ -120,7 +125,7 @@ async def _no_run(store: RunStore, text: str) -> InputError:
     runs = await store.list_runs(limit=50)
     if not runs:
         return InputError(f"no run {_quoted(text)}: there are no runs yet", fix=_MAKE_ONE)
-    names = {run.workflow for run in runs} | {run.id for run in runs}
+    names = {run.workflow for run in runs} | {run.id for run in runs} | {kept.name for kept in await store.list_kept()}
     near = difflib.get_close_matches(text[:_LONGEST_NAME], names, n=1, cutoff=0.7)
     newest = ", ".join(f"{run.id} ({run.workflow})" for run in runs[:3])
     return InputError(
@@ -128,8 +133,16 @@ async def _no_run(store: RunStore, text: str) -> InputError:
     )
 
 
-def _ambiguous(text: str, found: list[Run]) -> InputError:
+async def _named(store: RunStore, text: str) -> str | None:
+    """The id of the kept run that has a name."""
+    return next((kept.run_id for kept in await store.list_kept() if kept.name == text), None) if text else None
+
+
+def _ambiguous(text: str, found: list[Run], named: str | None) -> InputError:
     shown = ", ".join(run.id for run in found[: _CANDIDATES - 1]) + (", …" if len(found) == _CANDIDATES else "")
+    if named is not None:
+        what = f"{_quoted(text)} is the name of run {named}, and other ids begin with it"
+        return InputError(what, fix=f"type its whole id, or more of another one: {shown}")
     return InputError(f"more than one run begins with {_quoted(text)}", fix=f"type more of the id: {shown}")
 
 

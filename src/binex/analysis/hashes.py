@@ -12,7 +12,11 @@ class Hashes:
 
     async def of(self, artifact_id: str) -> str:
         """The SHA-256 of an artifact's content; something that no hash is where there is no such artifact."""
+        return await self.find(artifact_id) or f"missing: {artifact_id}"
+
+    async def find(self, artifact_id: str) -> str | None:
+        """The SHA-256 of an artifact's content; None where there is no such artifact."""
         run_id = artifact_id.partition("~")[0]
         if run_id not in self._by_run:
             self._by_run[run_id] = {info.id: info.sha256 for info in await self._store.list_artifacts(run_id)}
-        return self._by_run[run_id].get(artifact_id, f"missing: {artifact_id}")
+        return self._by_run[run_id].get(artifact_id)

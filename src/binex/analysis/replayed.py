@@ -3,6 +3,13 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
+from binex.analysis.differences.outcomes import (
+    ended_alike,
+    failed_alike,
+    is_same_output,
+    other_parts,
+    output_pairs,
+)
 from binex.analysis.first_difference import excerpts
 from binex.analysis.hashes import Hashes
 from binex.errors import DamagedDataError
@@ -147,22 +154,23 @@ class _Comparison:
             return DifferenceKind.ADDED
         if after is None:
             return DifferenceKind.MISSING
-        if (before.status, before.skip_reason) != (after.status, after.skip_reason):
+        if not ended_alike(before, after):
             return DifferenceKind.STATUS
-        kinds = [record.error.kind if record.error is not None else None for record in (before, after)]
-        return DifferenceKind.ERROR if kinds[0] is not kinds[1] else None
+        return None if failed_alike(before, after) else DifferenceKind.ERROR
 
     async def _outputs(self, path: str, before: ExecutionRecord, after: ExecutionRecord) -> Difference | None:
-        for old, new in zip(before.output_artifacts, after.output_artifacts, strict=False):
+        for pair in output_pairs(before, after):
+            if pair.before is None or pair.after is None:
+                continue
             self.artifacts += 1
-            if await self._hashes.of(old) == await self._hashes.of(new):
+            if await is_same_output(pair, self._hashes):
                 continue
             self._different.add(path)
-            shown = await self._shown(old, new)
+            shown = await self._shown(pair.before, pair.after)
             return Difference(
                 task=path,
                 kind=DifferenceKind.OUTPUT,
-                output=old.rpartition("~")[2],
+                output=pair.name,
                 before=shown[0],
                 after=shown[1],
                 led_to_it=self._causes(before, after),
@@ -202,7 +210,7 @@ class _Comparison:
             causes.append(after.error.message)
         if after.agent in self._changed_code:
             causes.append(f"the code of {after.agent} has changed since")
-        parts = [part for part in _other_parts(before, after) if part != "code"]
+        parts = [part for part in other_parts(before, after) if part != "code"]
         if parts:
             causes.append(f"it was given another {', '.join(parts)}")
         if after.is_edited and not before.is_edited:
@@ -212,14 +220,6 @@ class _Comparison:
         if not causes and after.status is TaskStatus.COMPLETED:
             causes.append("it was given the same and answered the same, and is not deterministic")
         return tuple(causes)
-
-
-def _other_parts(before: ExecutionRecord, after: ExecutionRecord) -> list[str]:
-    """The parts of the keys that differ, where both have one."""
-    if not before.key_parts or not after.key_parts:
-        return []
-    names = {**before.key_parts, **after.key_parts}
-    return [name for name in names if before.key_parts.get(name) != after.key_parts.get(name)]
 
 
 def _faults(run: Run) -> dict[str, str]:

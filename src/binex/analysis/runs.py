@@ -1,13 +1,11 @@
-"""Which runs there are."""
+"""Which runs there are, and where in them something was said."""
 
-from itertools import count
-
+from binex.analysis.search import TextHit, excerpt_of
 from binex.analysis.state import as_seen
 from binex.models.base import Model
-from binex.models.run import Run, RunStatus
+from binex.models.run import Run
+from binex.models.run_query import RunQuery
 from binex.stores.run_store import RunStore
-
-_BATCH = 200
 
 
 class RunPage(Model):
@@ -19,36 +17,33 @@ class RunPage(Model):
     """How many newer ones were left out."""
     has_more: bool
     """Whether there are older ones."""
+    hits: tuple[TextHit, ...] = ()
+    """Where the text that was looked for was found: of each run a few places, in the order of the runs."""
+    is_partial: bool = False
+    """Whether older texts were not looked through, since the store has no index of them and could not get one."""
 
 
-async def list_runs(
-    store: RunStore,
-    *,
-    limit: int = 20,
-    offset: int = 0,
-    workflow: str | None = None,
-    status: RunStatus | None = None,
-) -> RunPage:
-    """The runs of a workflow, or in a state, or all; newest first."""
-    if status is None:
-        found = await store.list_runs(limit=limit + 1, offset=offset, workflow=workflow)
-        seen = [await as_seen(store, run) for run in found[:limit]]
-        return RunPage(runs=tuple(seen), offset=offset, has_more=len(found) > limit)
-    matching = await _matching(store, offset + limit + 1, workflow, status)
-    page = tuple(matching[offset : offset + limit])
-    return RunPage(runs=page, offset=offset, has_more=len(matching) > offset + limit)
+async def list_runs(store: RunStore, query: RunQuery | None = None, *, limit: int = 20, offset: int = 0) -> RunPage:
+    """The runs that *query* asks for, or all; newest first.
 
-
-async def _matching(store: RunStore, enough: int, workflow: str | None, status: RunStatus) -> list[Run]:
-    matching: list[Run] = []
-    for start in count(0, _BATCH):
-        batch = await store.list_runs(limit=_BATCH, offset=start, workflow=workflow)
-        for run in batch:
-            # Only a run that is marked as running can be another thing than what it is marked as.
-            if run.status is status or (run.status is RunStatus.RUNNING and status is RunStatus.INTERRUPTED):
-                seen = await as_seen(store, run)
-                if seen.status is status:
-                    matching.append(seen)
-        if not batch or len(matching) >= enough:  # a batch that is only shorter has runs that cannot be read
-            break
-    return matching
+    Raises:
+        InputError: there is nothing in the text of the query that could be looked for.
+    """
+    if query is None or query.is_everything:
+        found = await store.list_runs(limit=limit + 1, offset=offset)
+        is_partial = False
+    else:
+        asked_for = await store.find_runs(query, limit=limit + 1, offset=offset)
+        found, is_partial = list(asked_for.runs), asked_for.is_partial
+    shown = found[:limit]
+    hits: list[TextHit] = []
+    if query is not None and query.text:
+        texts = await store.find_texts(query.text, [run.id for run in shown])
+        hits = [excerpt_of(text, query.text) for text in texts]
+    return RunPage(
+        runs=tuple([await as_seen(store, run) for run in shown]),
+        offset=offset,
+        has_more=len(found) > limit,
+        hits=tuple(hits),
+        is_partial=is_partial,
+    )

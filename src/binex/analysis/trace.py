@@ -3,16 +3,22 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Final
 
 from pydantic import Field
 
 from binex.analysis.state import as_seen
+from binex.analysis.waits import Waits
 from binex.models.base import Model
 from binex.models.event import TaskStarted
 from binex.models.names import item_of, node_of
+from binex.models.question import Question
 from binex.models.run import Run, RunStatus
 from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus, now
 from binex.stores.run_store import RunStore
+
+_SHARED: Final[set[str]] = set()
+"""Stands for the names of the fields that were given: a set for each of ten thousand tasks takes more than the task."""
 
 
 class AttemptTrace(Model):
@@ -36,6 +42,13 @@ class AttemptTrace(Model):
     @property
     def end_ms(self) -> float:
         return self.start_ms + self.duration_ms
+
+
+class Pause(Model):
+    """A stretch of time."""
+
+    start_ms: float
+    duration_ms: float
 
 
 class TaskTrace(Model):
@@ -65,6 +78,8 @@ class TaskTrace(Model):
     """Why it was skipped."""
     blocked_by: str | None = None
     """The task whose failure kept it from running."""
+    asked: tuple[Pause, ...] = ()
+    """When a person was being asked something for it."""
     reused_from: str | None = None
     """The run that its outcome was taken from; it was not executed here, so it has no start and took no time."""
     is_edited: bool = False
@@ -77,13 +92,6 @@ class TaskTrace(Model):
     @property
     def end_ms(self) -> float | None:
         return None if self.start_ms is None else self.start_ms + self.duration_ms
-
-
-class Pause(Model):
-    """A stretch in which nothing of the run was executed, such as the night before it was resumed."""
-
-    start_ms: float
-    duration_ms: float
 
 
 class Trace(Model):
@@ -100,7 +108,7 @@ class Trace(Model):
     unsettled: int = 0
     """How many nodes have not settled."""
     pauses: tuple[Pause, ...] = ()
-    """Where nothing was executed for long."""
+    """Where nothing of the run was executed for long, such as the night before it was resumed."""
     slowest: tuple[str, ...] = Field(default=())
     """The tasks that took longest, the longest first; at most five, foreach nodes not counted."""
 
@@ -114,10 +122,15 @@ async def trace(store: RunStore, run: Run) -> Trace:
     run = await as_seen(store, run)
     records = await store.list_records(run.id)
     running = [] if run.status.has_come_to_all else await store.list_running(run.id)
-    return trace_of(run, records, running)
+    return trace_of(run, records, running, await store.list_questions(run.id))
 
 
-def trace_of(run: Run, records: Sequence[ExecutionRecord], running: Sequence[TaskStarted] = ()) -> Trace:
+def trace_of(
+    run: Run,
+    records: Sequence[ExecutionRecord],
+    running: Sequence[TaskStarted] = (),
+    questions: Sequence[Question] = (),
+) -> Trace:
     """The same from what was read already."""
     clock = _Clock(run)
     is_live = run.status is RunStatus.RUNNING
@@ -129,11 +142,15 @@ def trace_of(run: Run, records: Sequence[ExecutionRecord], running: Sequence[Tas
 
     found = {path: _task(clock, path, kept, started.get(path), is_live) for path, kept in by_task.items()}
     found |= {path: _task(clock, path, [], event, is_live) for path, event in started.items() if path not in found}
+    span_ms = clock.span_ms(found.values())
+    for path, asked in _asked(Waits(run, questions, span_ms), questions, span_ms).items():
+        if path in found:
+            found[path] = found[path].model_copy(update={"asked": asked})
     tasks = _grouped(found)
     settled = sum(1 for task in tasks if task.settled_ms is not None)
     return Trace(
         run=run,
-        span_ms=clock.span_ms(found.values()),
+        span_ms=span_ms,
         tasks=tuple(tasks),
         taken_over=sum(1 for task in found.values() if task.reused_from is not None),
         unsettled=max(0, run.node_count - settled),
@@ -180,7 +197,8 @@ def _task(
     last = records[-1] if records else None
     start = attempts[0].start_ms if attempts else None
     is_settled = last is not None and last.is_final and running is None
-    return TaskTrace(
+    return TaskTrace.model_construct(
+        _SHARED,
         task=path,
         node_id=last.node_id if last else node_of(path),
         agent=last.agent if last else running.agent if running else "",
@@ -213,7 +231,8 @@ def _was_stopped(last: ExecutionRecord | None) -> bool:
 
 def _attempt(clock: _Clock, record: ExecutionRecord) -> AttemptTrace:
     assert record.started_at is not None
-    return AttemptTrace(
+    return AttemptTrace.model_construct(
+        _SHARED,
         attempt=record.attempt,
         status=record.status,
         start_ms=clock.since_start(record.started_at),
@@ -222,6 +241,13 @@ def _attempt(clock: _Clock, record: ExecutionRecord) -> AttemptTrace:
         error=record.error,
         retry_in_ms=record.retry_in_ms,
     )
+
+
+def _asked(waits: Waits, questions: Iterable[Question], span_ms: float) -> dict[str, tuple[Pause, ...]]:
+    return {
+        task: tuple(Pause(start_ms=start, duration_ms=end - start) for start, end in waits.of(task, 0.0, span_ms))
+        for task in {question.task for question in questions}
+    }
 
 
 def _grouped(found: dict[str, TaskTrace]) -> list[TaskTrace]:

@@ -1,35 +1,42 @@
 """``binex debug``: everything about a run."""
 
-import sys
 from pathlib import Path
 
 import click
 
 from binex.cli.options import directory_option, json_option, run_argument
 
+TYPE_CHECKING = False  # as in typing, which takes long to import
+if TYPE_CHECKING:
+    from binex.analysis.debug import RunDebug
+    from binex.cli.render.look import Look
+
 
 @click.command("debug")
 @run_argument
+@click.option("--errors", "is_errors", is_flag=True, help="Show only the tasks that failed, with all of their errors.")
+@click.option("--node", metavar="TASK", help="Show why one task failed, and all about it: NODE, or NODE[3].")
 @json_option
 @directory_option
-def command(run: str, as_json: bool, directory: Path | None) -> int:
+def command(*, run: str, is_errors: bool, node: str | None, as_json: bool, directory: Path | None) -> int:
     """Show everything about RUN (default: latest): what failed, why, what it blocked, and what to type next."""
-    from binex.analysis.debug import RunDebug, debug
-    from binex.analysis.find import find_run
-    from binex.cli.printing import print_json
-    from binex.cli.reading import read
-    from binex.cli.render.look import Look
+    if is_errors and node is not None:
+        raise click.UsageError("--errors and --node exclude each other: each shows something else.")
+    if node is not None:
+        from binex.cli.one_task import show_task
+
+        return show_task(run, node, directory, as_json=as_json, failure_first=True)
+    from binex.cli.showing import show
+
+    if is_errors:
+        from binex.analysis.failures import failures
+        from binex.cli.render.failures import failures_text
+
+        return show(run, directory, failures, failures_text, as_json=as_json)
+    from binex.analysis.debug import debug
     from binex.cli.render.run_debug import run_debug
-    from binex.cli.streams import write_result
-    from binex.errors import DamagedDataError
-    from binex.stores.run_store import RunStore
 
-    async def ask(store: RunStore) -> RunDebug:
-        return await debug(store, await find_run(store, run))
+    def draw(found: "RunDebug", look: "Look") -> str:
+        return run_debug(found, look, directory)
 
-    found, code = read(directory, ask)
-    if as_json:
-        print_json(found)
-    else:
-        write_result(run_debug(found, Look.of(sys.stdout), directory))
-    return DamagedDataError.exit_code if found.damage else code
+    return show(run, directory, debug, draw, as_json=as_json)

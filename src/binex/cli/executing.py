@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self, TextIO
 from pydantic import BaseModel
 
 from binex.cli.asking import TerminalAsker, is_somebody_there, is_something_piped
+from binex.cli.exit_codes import EXIT_CODES
 from binex.cli.limits import read_limits
 from binex.cli.loop import CommandLoop
 from binex.cli.main import report
@@ -38,14 +39,6 @@ from binex.stores.backends.filesystem import DATABASE
 from binex.stores.backends.opening import require_store
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_EXIT_CODES: Final = {
-    RunStatus.COMPLETED: 0,
-    RunStatus.FAILED: 1,
-    RunStatus.CANCELLED: 1,
-    RunStatus.OVER_BUDGET: 1,
-    RunStatus.INTERRUPTED: 130,
-    RunStatus.WAITING: 75,
-}
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
@@ -77,6 +70,8 @@ class Execution:
     """Where the run is to stop; with any, what is piped to the command are answers."""
     is_trusting: bool = False
     """Whether a run that was imported may execute functions and programs."""
+    is_traced: bool = False
+    """Whether spans are to be sent while it is executed."""
     needs_store: bool = False
     """Whether it is about a run that must be there; otherwise a store is made where there is none."""
     end: Callable[[RunSummary, Look, Path | None], str] = ending
@@ -103,7 +98,7 @@ class Execution:
         """What was asked for on the command line.
 
         Raises:
-            InputError: a limit does not exist, or cannot be that.
+            InputError: a limit does not exist, or cannot be that; or what sends spans is not installed.
         """
         return cls(
             directory=options.directory,
@@ -112,6 +107,7 @@ class Execution:
             is_quiet=options.is_quiet,
             as_json=options.as_json,
             is_streamed=options.is_streamed,
+            is_traced=_is_traced(is_wanted=options.is_traced),
             waits=options.waits,
             stops=stops or Stops(),
             end=end,
@@ -147,7 +143,7 @@ class Execution:
             code = stop.exit_code
         else:
             judged = self.judge(summary)
-            code = _EXIT_CODES.get(summary.status, 1) if judged is None else judged
+            code = EXIT_CODES.get(summary.status, 1) if judged is None else judged
         loop.leave_if_needed(code)
         return code
 
@@ -162,6 +158,7 @@ class Execution:
                 listeners=(progress, stop.note_start),
                 people=self._people(progress),
                 is_trusting=self.is_trusting,
+                is_traced=self.is_traced,
             ) as session:
                 doing = asyncio.ensure_future(work(session))
                 stop.listen(doing, lambda: self.interrupt(session), progress.say)
@@ -207,6 +204,26 @@ class Execution:
         is_told = not self.is_quiet or summary.status is not RunStatus.COMPLETED
         if is_told and (text := self.end(summary, Look.of(sys.stderr), self.directory)):
             write_note(text)
+
+
+def _is_traced(*, is_wanted: bool) -> bool:
+    """Whether spans are to be sent: somebody says so, or the environment names a collector.
+
+    Raises:
+        InputError: somebody says so, and what sends them is not installed.
+    """
+    if not is_wanted and not any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
+        return False
+    from binex.telemetry import sending
+
+    if is_wanted:
+        sending.require_installed("--otel")
+    elif not sending.is_wanted_by_environment():
+        return False
+    elif not sending.is_installed():
+        write_note(f"note: no spans are sent, as OpenTelemetry is not installed: {sending.INSTALL}")
+        return False
+    return True
 
 
 class _Stop:

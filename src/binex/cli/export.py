@@ -1,18 +1,16 @@
-"""``binex export``: a run as one file, for another machine or another person."""
+"""``binex export``: a run as one file, for another machine, another program or another person."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
 from binex.cli.options import directory_option, json_option, run_argument
+from binex.reports.formats import FORMATS, ROWS
 
 if TYPE_CHECKING:
     from binex.models.run import Run
-    from binex.stores.bundles.layout import Manifest
+    from binex.reports.formats import Written
 
 _STDOUT = Path("-")
 
@@ -24,147 +22,83 @@ _STDOUT = Path("-")
     "--output",
     "target",
     type=click.Path(path_type=Path),
-    help="The file to write; - for stdout. Default: the run's id with .binex, here.",
+    help="The file to write; - for stdout. Default: the run's id with the format's ending, here.",
 )
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(("run",)),
+    type=click.Choice(tuple(FORMATS)),
     default="run",
-    help="What to write. A run (the default) is all that 'binex import' needs to have it elsewhere.",
+    help="What to write. A run (the default) is all that 'binex import' needs to have it elsewhere; html is a page to"
+    " read, json and csv are for programs, otel is for collectors of OpenTelemetry.",
 )
+@click.option("--endpoint", metavar="URL", help="For otel: where to send the spans. Default: OTEL_EXPORTER_OTLP_*.")
+@click.option("--content", "with_content", is_flag=True, help="For otel: with what was said in calls, and artifacts.")
+@click.option("--rows", type=click.Choice(ROWS), help="For csv: what a row stands for. Default: attempts.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @json_option
 @directory_option
-def command(run: str, target: Path | None, kind: str, force: bool, as_json: bool, directory: Path | None) -> int:  # noqa: ARG001 - one format so far
-    """Write RUN (default: latest) to one file, with the runs that it was made from.
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    run: str,
+    target: Path | None,
+    kind: str,
+    endpoint: str | None,
+    with_content: bool,
+    rows: str | None,
+    force: bool,
+    as_json: bool,
+    directory: Path | None,
+) -> int:
+    """Write RUN (default: latest) to one file; with --format otel, and no -o, send its spans to a collector.
 
-    It holds the workflow and its prompts, artifacts, calls with what was said in them, records, questions and
-    bookmarks: what 'binex import' needs so that every command works on the run, replay included. Secrets are cut out of
-    it as they are in the store. The code of local functions is not in it.
+    As a run it comes with the runs that it was made from, and holds the workflow and its prompts, artifacts, calls with
+    what was said in them, records, questions and bookmarks: what 'binex import' needs so that every command works on
+    it, replay included. The code of local functions is not in it. The other formats have what can be known about the
+    run itself. Secrets are cut out as they are in the store.
     """
     import asyncio
 
     from binex.analysis.find import find_run
+    from binex.cli.new_file import new_file, stdout_file
     from binex.cli.reading import store_folder
-    from binex.cli.streams import write_note
-    from binex.errors import DamagedDataError
+    from binex.cli.render.exported import exported, exported_json
+    from binex.cli.render.text import escape
+    from binex.cli.streams import write_note, write_result
+    from binex.errors import DamagedDataError, InputError
+    from binex.reports.formats import Order, writer_of
     from binex.stores.backends.sqlite import open_sqlite_store
-    from binex.stores.bundles.layout import SUFFIX
-    from binex.stores.bundles.writing import write_bundle
 
-    damage: list[str] = []
+    if rows is not None and kind != "csv":
+        raise InputError(f"--rows means nothing for --format {kind}", fix="add --format csv, or leave --rows out")
+    if kind != "otel" and (endpoint is not None or with_content):
+        option = "--content" if endpoint is None else "--endpoint"
+        raise InputError(f"{option} means nothing for --format {kind}", fix=f"add --format otel, or leave {option} out")
+    if kind == "otel" and target is None:
+        from binex.cli.sending import send_run
 
-    async def export() -> "tuple[Run, Path, Manifest, int]":
-        async with open_sqlite_store(store_folder(directory), read_only=True, on_notice=damage.append) as store:
+        return send_run(run, endpoint, with_content=with_content, as_json=as_json, directory=directory)
+    if endpoint is not None:
+        raise InputError("--endpoint and -o cannot be had together", fix="leave one of them out")
+    notices: list[str] = []
+    order = Order(rows=rows or ROWS[0], with_content=with_content, notices=notices)
+    format = FORMATS[kind]
+
+    async def export() -> "tuple[Run, Path, int, Written]":
+        async with open_sqlite_store(store_folder(directory), read_only=True, on_notice=notices.append) as store:
             found = await find_run(store, run)
-            path = target or Path(f"{found.id}{SUFFIX}")
-            with _stdout() if path == _STDOUT else _new_file(path, replaces=force) as file:
-                manifest = await write_bundle(store, found, file)
+            path = target or Path(f"{found.id}{f'-{order.rows}' if kind == 'csv' else ''}{format.suffix}")
+            to_stdout = path == _STDOUT
+            with (
+                stdout_file(allows_terminal=format.is_readable) if to_stdout else new_file(path, replaces=force) as file
+            ):
+                written = await writer_of(kind)(store, found, file, order)
                 size = file.seek(0, 2)
-                if damage:
-                    raise DamagedDataError(
-                        f"run {found.id} cannot be exported: {damage[0]}", fix="see all of it with: binex doctor"
-                    )
-            return found, path, manifest, size
+            return found, path, size, written
 
-    found, path, manifest, size = asyncio.run(export())
-    said = _said(found, path, manifest, size, as_json=as_json)
-    if path == _STDOUT:
-        write_note(said)
-    else:
-        from binex.cli.streams import write_result
-
-        write_result(said)
-    return 0
-
-
-def _said(run: "Run", path: Path, manifest: "Manifest", size: int, *, as_json: bool) -> str:
-    from binex.cli.render.text import escape, pretty_json
-    from binex.cli.render.units import count
-    from binex.cli.render.units import size as shown_size
-    from binex.stores.bundles import layout
-
-    counts = {table.removesuffix(".jsonl"): number for table, number in manifest.counts.items()}
-    if as_json:
-        return pretty_json({"run": run.model_dump(mode="json"), "file": str(path), "size": size, "counts": counts})
-    parts = [
-        count(manifest.counts[layout.RECORDS], "record"),
-        count(manifest.counts[layout.ARTIFACTS], "artifact"),
-        count(manifest.counts[layout.CALLS], "call"),
-    ]
-    others = manifest.counts[layout.RUNS] - 1
-    family = f", with {count(others, 'run')} that it was made from" if others else ""
-    where = "stdout" if path == _STDOUT else escape(str(path))
-    return f"run {run.id} ({escape(run.workflow)}) is in {where}{family}: {', '.join(parts)}, {shown_size(size)}"
-
-
-@contextmanager
-def _new_file(path: Path, *, replaces: bool) -> "Iterator[IO[bytes]]":
-    """A file that has its name only once the block has ended well; its owner's alone.
-
-    Raises:
-        InputError: there is such a file already, or it cannot be written.
-    """
-    import os
-    import tempfile
-
-    from binex.errors import InputError
-
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder", fix="name a file in it, as in -o DIR/run.binex")
-    taken = InputError(f"there is a file '{path}' already", fix="write over it with --force, or name another with -o")
-    if not replaces and os.path.lexists(path):
-        raise taken
-    try:
-        number, name = tempfile.mkstemp(prefix=".tmp-", suffix=".binex", dir=path.parent)  # mode 0600
-        temporary = Path(name)
-        try:
-            with open(number, "w+b") as file:  # noqa: PTH123 - a descriptor
-                yield file
-                file.flush()
-                os.fsync(number)
-            if replaces:
-                temporary.replace(path)
-            else:
-                _give_name(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except FileExistsError:
-        raise taken from None
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror}") from error
-
-
-def _give_name(temporary: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(temporary)  # unlike a rename, never in the place of another
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        temporary.rename(path)
-
-
-@contextmanager
-def _stdout() -> "Iterator[IO[bytes]]":
-    """A file that goes to stdout once the block has ended well.
-
-    Raises:
-        InputError: stdout is a terminal, or cannot be written.
-    """
-    import shutil
-    import tempfile
-
-    from binex.errors import InputError
-
-    if sys.stdout.isatty():
-        raise InputError("a bundle is nothing for a terminal", fix="redirect it (> run.binex), or name a file with -o")
-    with tempfile.TemporaryFile() as file:
-        yield file
-        file.seek(0)
-        try:
-            with suppress(BrokenPipeError):
-                shutil.copyfileobj(file, sys.stdout.buffer)
-                sys.stdout.flush()
-        except OSError as error:
-            raise InputError(f"cannot write the bundle: {error.strerror}") from error
+    found, path, size, written = asyncio.run(export())
+    for message in [*notices, *(f"{damage.where}: {damage.message}" for damage in written.damage)]:
+        write_note(f"damaged: {escape(message)}")
+    said = (exported_json if as_json else exported)(found, str(path), size, written)
+    (write_note if path == _STDOUT else write_result)(said)
+    return DamagedDataError.exit_code if notices or written.damage else 0

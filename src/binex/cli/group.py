@@ -51,7 +51,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Where a RUN is expected: an id, the beginning of one, latest, latest~1, or a workflow's name.",
+    epilog="Where a RUN is expected: an id, its beginning, latest, latest~1, a kept run's name, or a workflow's.",
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."

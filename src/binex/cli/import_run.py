@@ -1,4 +1,4 @@
-"""``binex import``: a run from another machine or another person."""
+"""``binex import``: a run from another machine or another person, or the trace of another program."""
 
 import sys
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from binex.cli.options import directory_option, json_option
+
+_LOOKED_AT = 1 << 16
 
 if TYPE_CHECKING:
     from binex.cli.render.imported import NeededFunction
@@ -22,14 +24,47 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Where its local functions are. Default: where they were, or else the current folder.",
 )
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(("run", "otel")),
+    help="What FILE is: a run (the default), or traces as OTLP, in JSON (known by its look), JSON lines or protobuf.",
+)
 @json_option
 @directory_option
-def command(file: Path, folder: Path | None, as_json: bool, directory: Path | None) -> int:
+def command(file: Path, folder: Path | None, kind: str | None, as_json: bool, directory: Path | None) -> int:
     """Take the run in FILE, which 'binex export' wrote, into the store; - reads stdin.
 
     All of it is verified first, and nothing in it is executed. It comes in whole or not at all. A run that is there
     already, and is the same, stays as it is.
+
+    With --format otel, FILE has traces of any program that speaks OpenTelemetry with the conventions of GenAI or
+    OpenInference: each becomes a run that can be looked at, and not executed.
     """
+    from binex.errors import InputError
+
+    with _opened(file) as opened:
+        if (kind or _kind_of(opened)) == "run":
+            return _import_bundle(opened, folder, as_json=as_json, directory=directory)
+        if folder is not None:
+            raise InputError("--folder means nothing for a trace, which has no functions", fix="leave it out")
+        from binex.cli.import_traces import import_file
+
+        opened.seek(0)
+        return import_file(opened, as_json=as_json, directory=directory)
+
+
+def _kind_of(file: "IO[bytes]") -> str:
+    """What a file is by its look: a trace only where it cannot be anything else."""
+    from binex.telemetry.foreign.reading import is_trace
+
+    file.seek(0)
+    beginning = file.read(_LOOKED_AT)
+    file.seek(0)
+    return "otel" if is_trace(beginning) else "run"
+
+
+def _import_bundle(opened: "IO[bytes]", folder: Path | None, *, as_json: bool, directory: Path | None) -> int:
     import asyncio
 
     from binex.cli.printing import print_json
@@ -51,8 +86,7 @@ def command(file: Path, folder: Path | None, as_json: bool, directory: Path | No
         async with open_sqlite_store(store_folder(directory), on_notice=notice) as store:
             return await bring_in(store, bundle, home)
 
-    with _opened(file) as opened:
-        imported = asyncio.run(take(Bundle.open(opened)))
+    imported = asyncio.run(take(Bundle.open(opened)))
     report = ImportReport(
         run=imported.run,
         imported=imported.imported,

@@ -43,10 +43,16 @@ def read_limits(given: Sequence[str]) -> Limits:
         raise InputError(f"--limit {first['loc'][0]}: {first['msg'].lower()}") from error
 
 
-def _number(name: str, text: str) -> int:
+def read_size(text: str) -> int | None:
+    """The number of bytes in a text such as ``20MiB``; None where it is none."""
     digits = text.rstrip("aAbBiIkKmMgG")
     unit = _UNITS.get(text[len(digits) :].lower())
     plain = digits.strip().replace("_", "")
-    if unit is None or not plain.isdecimal() or len(plain) > 18:
+    return None if unit is None or not plain.isdecimal() or len(plain) > 18 else int(plain) * unit
+
+
+def _number(name: str, text: str) -> int:
+    number = read_size(text)
+    if number is None:
         raise InputError(f"--limit {name}: '{text:.80}' is not a number", fix=f"write for example {name}=20MiB")
-    return int(plain) * unit
+    return number

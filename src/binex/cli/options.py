@@ -13,7 +13,7 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def _finite(context: click.Context, parameter: click.Parameter, amount: float | None) -> float | None:
+def finite(context: click.Context, parameter: click.Parameter, amount: float | None) -> float | None:
     """*amount*, which is money: ``nan`` and ``inf`` are numbers to Python, and no amounts."""
     if amount is not None and not math.isfinite(amount):
         raise click.BadParameter(f"'{amount}' is no amount of money.", context, parameter)
@@ -31,7 +31,7 @@ budget_option: Callable[[_Command], _Command] = click.option(
     "--budget",
     "max_cost",
     type=click.FloatRange(min=0),
-    callback=_finite,
+    callback=finite,
     metavar="USD",
     help="The most that models may cost, in US dollars, instead of what the workflow says.",
 )
@@ -57,6 +57,7 @@ class ExecutionOptions:
     as_json: bool
     is_streamed: bool
     waits: bool | None
+    is_traced: bool = False
 
 
 def execution_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -85,6 +86,12 @@ def execution_options(command: Callable[..., int]) -> Callable[..., int]:
             help="Wait for people without end, or not at all. Default: as long as a question has a deadline.",
         ),
         click.option("--stream", "is_streamed", is_flag=True, help="Show what models say while they say it."),
+        click.option(
+            "--otel",
+            "is_traced",
+            is_flag=True,
+            help="Send spans to an OpenTelemetry collector while it runs, as OTEL_EXPORTER_OTLP_* say.",
+        ),
         click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Only the result, or why there is none."),
         json_option,
     ):

@@ -24,17 +24,19 @@ def read(directory: Path | None, question: Callable[[RunStore], Awaitable[_Answe
     What could not be read is left out of the answer and named on stderr; the exit code then says so.
     """
     code = 0
+    answers: list[_Answer] = []  # asyncio puts the result of what it runs into words, even where nobody reads them
 
     def name_what_is_damaged(message: str) -> None:
         nonlocal code
         code = DamagedDataError.exit_code
         write_note(f"damaged: {escape(message)}")
 
-    async def ask() -> _Answer:
+    async def ask() -> None:
         async with open_sqlite_store(store_folder(directory), read_only=True, on_notice=name_what_is_damaged) as store:
-            return await question(store)
+            answers.append(await question(store))
 
-    return asyncio.run(ask()), code
+    asyncio.run(ask())
+    return answers[0], code
 
 
 def store_folder(directory: Path | None) -> Path:

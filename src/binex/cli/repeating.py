@@ -15,7 +15,7 @@ from binex.cli.options import ExecutionOptions
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.question import waiting_line
 from binex.cli.render.repeat import how_it_went, repeat_report
-from binex.cli.render.results import spending
+from binex.cli.render.spending import spending
 from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
 from binex.cli.streams import write_note

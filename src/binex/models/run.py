@@ -125,6 +125,11 @@ class Run(Model):
     """Whether it came from a bundle: its outcomes were not seen here, so runs that were not made from it reuse none."""
 
     @property
+    def is_trace(self) -> bool:
+        """Whether it is the trace of another program: no Python has executed it, and nothing of it can be executed."""
+        return self.is_imported and not self.versions.python
+
+    @property
     def may_be_reused(self) -> bool:
         """Whether its outcomes may stand for tasks of other runs: they were seen here, and not asked of a tape.
 

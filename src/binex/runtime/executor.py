@@ -23,6 +23,7 @@ from binex.stores.run_store import RunStore
 from binex.tape.hooks import install_hooks
 from binex.tape.redaction import REDACTED, Redactor
 from binex.tape.refusal import needing_network, refusing_network
+from binex.tape.trace_context import passing_on_trace
 
 _NOTHING = TakenOver()
 
@@ -41,6 +42,8 @@ class Settings:
     project: ProjectSettings = field(default_factory=ProjectSettings)
     is_trusting: bool = False
     """Whether runs that were imported may execute functions and programs."""
+    is_traced: bool = False
+    """Whether spans are sent while a run is executed, so that requests name the one that they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class Executor:
         self._running.add(orchestrator)
         try:
             notice = partial(self.notice, parts.run.id)
-            with needing_network() if hermetic is None else refusing_network(notice):
+            network = needing_network() if hermetic is None else refusing_network(notice)
+            with network, passing_on_trace(is_wanted=settings.is_traced):
                 summary = await orchestrator.run_workflow(plan, known=taken.known, inherited=taken.inherited)
         finally:
             self._running.discard(orchestrator)

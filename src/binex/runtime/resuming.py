@@ -25,7 +25,7 @@ from binex.runtime.preparation import prepare_agents, restore_source, versions_o
 from binex.runtime.replay import settled_outcomes
 from binex.runtime.stops.held import read_held
 from binex.runtime.stops.stops import Stops
-from binex.runtime.trust import require_trust
+from binex.runtime.trust import require_executable, require_trust
 from binex.tape.redaction import REDACTED
 
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.OVER_BUDGET)
@@ -55,6 +55,7 @@ class Resuming:
         found = await find_original(self._store, run, is_sample_meant=True)
         async with self._store.take_run(found.id) as lease:
             before = await self._store.get_run(found.id) or found
+            require_executable(before)
             kept = await self._store.get_source(before.workflow_hash)
             bound = restore_source(kept, self._executor.settings.limits, self._executor.registry)
             spec, dag = bound

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -77,17 +77,20 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     read_only: bool = False,
     people: People | None = None,
     is_trusting: bool = False,
+    is_traced: bool = False,
 ) -> AsyncIterator["Session"]:
     """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
 
     Prompt files must be inside the workflow's folder or one of *allow_paths*. *people* says who can be asked while
     a run is executed; without it a run that has to wait for an answer ends as ``waiting``, unless a question has a
     deadline. The file ``binex.toml`` beside the store's folder is read, if there is one. Runs that were imported only
-    execute functions and programs of this machine where *is_trusting* is true.
+    execute functions and programs of this machine where *is_trusting* is true. With *is_traced* the spans of runs are
+    sent to a collector while they are executed, as the variables ``OTEL_EXPORTER_OTLP_*`` say.
 
     Raises:
         StoreError: the store cannot be opened.
-        InputError: there is none, and it is only to be read; or ``binex.toml`` cannot be used.
+        InputError: there is none, and it is only to be read; ``binex.toml`` cannot be used; or what sends spans is
+            not installed.
     """
     folder = _folder_of(directory)
     settings = Settings(
@@ -98,6 +101,7 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         people=people or People(),
         project=load_settings(folder.parent),
         is_trusting=is_trusting,
+        is_traced=is_traced,
     )
 
     def notice(message: str) -> None:
@@ -112,10 +116,20 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         patience_s=settings.limits.store_wait_ms / 1000,
     ) as store:
         registry = Registry(adapters, limits=settings.limits, project=settings.project)
-        try:
-            yield Session(store, settings, registry, listeners)
-        finally:
-            await registry.close()
+        session = Session(store, settings, registry, listeners)
+        async with _sending_spans(session, notice) if is_traced else nullcontext():
+            try:
+                yield session
+            finally:
+                await registry.close()
+
+
+def _sending_spans(session: "Session", notice: Callable[[str], None]) -> AbstractAsyncContextManager[None]:
+    from binex.telemetry.live import sending_spans
+    from binex.telemetry.sending import require_installed
+
+    require_installed("to send spans")
+    return sending_spans(session.store, session.listen, notice)
 
 
 class Session:

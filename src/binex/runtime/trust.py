@@ -10,6 +10,19 @@ from binex.models.workflow import WorkflowSpec
 _SHOWN: Final = 5
 
 
+def require_executable(run: Run) -> None:
+    """Refuse to execute the trace of another program.
+
+    Raises:
+        RunError: *run* is one.
+    """
+    if run.is_trace:
+        raise RunError(
+            f"run {run.id} is the trace of another program: it can be looked at, and not executed",
+            fix=f"see what happened in it: binex trace {run.id}",
+        )
+
+
 def require_trust(run: Run, spec: WorkflowSpec, *, is_trusting: bool) -> None:
     """Refuse to execute what an imported run brings along: functions and programs that it, or a bundle, has named.
 

@@ -100,7 +100,7 @@ def repair(folder: Path) -> list[Finding]:
                 done.append(info(shown(database), f"indexes were built again; before: {problems[0]}"))
             with reporting("change", folder / ARTIFACTS):
                 for path in clear_unfinished(connection, folder):
-                    done.append(info(shown(path), "was removed: an import that died has left it"))
+                    done.append(info(shown(path), "was removed: an import or a removal that died has left it"))
             done += _restore_contents(connection, folder)
             done += _restore_files(connection, folder)
             with reporting("change", folder / BLOBS):

@@ -29,3 +29,7 @@ class KeyStore(Protocol):
         With *task*, the one at that path in a run of the same workflow; with *agent*, one of that agent.
         """
         ...
+
+    async def list_reusers(self, run_id: str) -> list[str]:
+        """The other runs in which outcomes of that run stand for tasks: forks, and runs with a cache; oldest first."""
+        ...

@@ -10,9 +10,13 @@ from binex.stores.call_store import CallStore
 from binex.stores.execution_store import ExecutionStore
 from binex.stores.key_store import KeyStore
 from binex.stores.question_store import QuestionStore
+from binex.stores.removal_store import RemovalStore
+from binex.stores.search_store import SearchStore
 
 
-class RunStore(ExecutionStore, ArtifactStore, CallStore, QuestionStore, KeyStore, BundleStore, Protocol):
+class RunStore(
+    ExecutionStore, ArtifactStore, CallStore, QuestionStore, KeyStore, BundleStore, SearchStore, RemovalStore, Protocol
+):
     """All stores in one place, so that an outcome is kept whole or not at all."""
 
     async def settle(self, records: Sequence[ExecutionRecord], artifacts: Sequence[Artifact] = ()) -> None:

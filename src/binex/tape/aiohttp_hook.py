@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binex.tape.aiohttp_played import play_response, stop_playing
 from binex.tape.exchange import Exchange
 from binex.tape.recorder import current_recorder
+from binex.tape.trace_context import HEADER
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse
@@ -64,6 +65,8 @@ async def _tape(request: "ClientRequest", handler: "Handler") -> "ClientResponse
         else:
             if known is None:
                 _tape_sent(body, exchange)
+            if (header := exchange.traceparent) is not None:
+                request.headers[HEADER] = header
             response = await handler(request)
         is_decoded = request.session.auto_decompress
         exchange.begin_response(response.status, list(response.headers.items()), is_decoded=is_decoded)

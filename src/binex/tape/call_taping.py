@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from binex.models.call import Body, BodyPart, Call, CallKind, Chunk, Usage, call_of
+from binex.models.span_ids import trace_id_of, traceparent_of
 from binex.tape.bodies import Chains, Wholes
 from binex.tape.cutting import Cutter
 from binex.tape.recorder import Headers
@@ -68,6 +69,11 @@ class CallTaping:
         self._started_at = recorder.clock()
         self._took_ms = 0.0
         self._began = time.monotonic_ns()
+
+    @property
+    def traceparent(self) -> str:
+        """What a request that it is made with says of the trace that it belongs to."""
+        return traceparent_of(trace_id_of(self.recorder.run_id), self.recorder.span_id_of(self.number))
 
     @property
     def is_complete(self) -> bool:

@@ -5,6 +5,7 @@ from collections import deque
 from binex.models.call import CallKind
 from binex.tape.content_coding import Decoder, decoder_of
 from binex.tape.recorder import Headers, Recorded, Recorder
+from binex.tape.trace_context import HEADER, is_trace_passed_on
 
 _LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: response.completed")
 _LAST_PIECES = 32
@@ -47,6 +48,13 @@ class Exchange:
             headers=headers,
         )
         self._has_asked = body is not None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The header that is to be sent along; None where there is to be none, or there is one already."""
+        if not is_trace_passed_on() or any(name.lower() == HEADER for name, _ in self._headers):
+            return None
+        return self._taping.traceparent
 
     def ask(self, piece: bytes) -> None:
         """A piece of the request has been sent."""

@@ -1,6 +1,7 @@
 """Records what httpx and httpx2 send over the wire: both have the same transports."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from binex.tape.exchange import Exchange
 from binex.tape.httpx_streams import Streams
 from binex.tape.recorder import Recorder, current_recorder
+from binex.tape.trace_context import HEADER
 
 if TYPE_CHECKING:
     import httpx
@@ -35,7 +37,8 @@ def hook(module: ModuleType) -> None:
             request.stream = streams.sent(sent, exchange)
         try:
             recorded = exchange.answer(body or b"")
-            response = send(self, request) if recorded is None else streams.play(request, recorded)
+            with _naming_trace(request, exchange):
+                response = send(self, request) if recorded is None else streams.play(request, recorded)
         except BaseException as error:
             exchange.fail(error)
             raise
@@ -58,10 +61,9 @@ def hook(module: ModuleType) -> None:
             request.stream = streams.async_sent(sent, exchange)
         try:
             recorded = exchange.answer(body or b"")
-            if recorded is None:
-                response = await send_async(self, request)
-            else:
-                response = await streams.async_play(request, recorded)
+            with _naming_trace(request, exchange):
+                sending = send_async(self, request) if recorded is None else streams.async_play(request, recorded)
+                response = await sending
         except BaseException as error:
             exchange.fail(error)
             raise
@@ -71,6 +73,20 @@ def hook(module: ModuleType) -> None:
 
     sync_transport.handle_request = handle_request
     async_transport.handle_async_request = handle_async_request
+
+
+@contextmanager
+def _naming_trace(request: "httpx.Request", exchange: Exchange) -> Iterator[None]:
+    """Let *request* name its trace while it is sent; one that follows it, after a redirect, belongs to another span."""
+    header = exchange.traceparent
+    if header is None:
+        yield
+        return
+    request.headers[HEADER] = header
+    try:
+        yield
+    finally:
+        del request.headers[HEADER]
 
 
 def _known_body(request: "httpx.Request") -> bytes | None:

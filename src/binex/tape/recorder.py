@@ -62,6 +62,11 @@ class Taping(Protocol):
 
     number: int
 
+    @property
+    def traceparent(self) -> str:
+        """What a request that it is made with says of the trace that it belongs to."""
+        ...
+
     def ask(self, request: bytes, *, media_type: str = "", headers: Headers = ()) -> None:
         """What is asked, where that is only known after the call began: a body that is sent in pieces."""
         ...

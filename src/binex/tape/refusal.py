@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Final
 
@@ -49,6 +50,9 @@ class _Watch:
 _watch: Final = _Watch()
 
 
+_is_allowed: ContextVar[bool] = ContextVar("binex_network_is_allowed", default=False)
+
+
 @contextmanager
 def refusing_network(listen: Callable[[str], object] = lambda _: None) -> Iterator[None]:
     """A hermetic run goes on in the block; *listen* is told what is refused to threads that belong to no task."""
@@ -74,6 +78,16 @@ def needing_network() -> Iterator[None]:
             _watch.live_runs -= 1
 
 
+@contextmanager
+def allowing_network() -> Iterator[None]:
+    """What the block does belongs to no run: it tells others about them, for example."""
+    token = _is_allowed.set(True)
+    try:
+        yield
+    finally:
+        _is_allowed.reset(token)
+
+
 def watch_network() -> None:
     """Watch it from now on; that cannot be undone, and costs next to nothing. To do it again changes nothing."""
     with _watch.lock:
@@ -90,7 +104,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         return
     recorder = current_recorder()
     if recorder is None:
-        if not _watch.is_hermetic:
+        if not _watch.is_hermetic or _is_allowed.get():
             return
     elif not recorder.is_sealed:
         return

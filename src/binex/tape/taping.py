@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 
 from binex.errors import ReplayError
 from binex.models.call import CallKind, Spend
+from binex.models.span_ids import call_span_id
 from binex.models.task import now
 from binex.tape.asked import Asked
 from binex.tape.bodies import Chains, Wholes
@@ -125,6 +126,10 @@ class AttemptRecorder:
             if len(self._refused) < _MOST_REFUSED:
                 self._refused[what] = None
         return what
+
+    def span_id_of(self, number: int) -> str:
+        """The span, in distributed traces, of the call with that number."""
+        return call_span_id(self.run_id, self.task, self.attempt, number)
 
     def begin(
         self, kind: CallKind, target: str, request: bytes = b"", *, media_type: str = "", headers: Headers = ()

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from binex.errors import BinexError, OfflineError, ReplayError
 from binex.models.call import Body, BodyPart, Call, CallKind, Chunk
+from binex.models.span_ids import attempt_span_id
 from binex.tape.asked import Asked
 from binex.tape.bodies import Wholes
 from binex.tape.call_taping import CallTaping
@@ -81,6 +82,9 @@ class ProcessRecorder(AttemptRecorder):
             }
             self._send((_json(begun), cutter.cut_body(request, media_type)))
         return taping
+
+    def span_id_of(self, number: int) -> str:  # noqa: ARG002 - a call may have another number where it is recorded
+        return attempt_span_id(self.run_id, self.task, self.attempt)
 
     def refuse(self, what: str) -> str:
         what = super().refuse(what)

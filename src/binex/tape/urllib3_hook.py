@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from binex.tape.exchange import Exchange
 from binex.tape.recorder import current_recorder
+from binex.tape.trace_context import HEADER
 from binex.tape.urllib3_played import play_response
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def hook(module: ModuleType) -> None:
             else:
                 sent = body if known is not None else _taped(body, exchange)
                 kwargs.update(preload_content=False, decode_content=decode_content)
-                response = send(self, conn, method, url, sent, headers, *args, **kwargs)
+                traced = _naming_trace(self.headers if headers is None else headers, exchange)
+                response = send(self, conn, method, url, sent, traced, *args, **kwargs)
             _Tap(response, exchange)
             if preload_content:
                 response.read(decode_content=decode_content, cache_content=True)
@@ -70,6 +72,19 @@ def hook(module: ModuleType) -> None:
 
     pool._make_request = make_request
     module.HTTPSConnectionPool._prepare_proxy = prepare_proxy
+
+
+def _naming_trace(headers: Mapping[str, str], exchange: Exchange) -> Mapping[str, str]:
+    """*headers*, with the one that names the trace where there is to be one."""
+    from urllib3 import HTTPHeaderDict
+
+    header = exchange.traceparent
+    if header is None:
+        return headers
+    # A dict would lose headers that are there twice, and urllib3's own those whose names are bytes.
+    traced = headers.copy() if isinstance(headers, HTTPHeaderDict) else dict(headers)
+    traced[HEADER] = header
+    return traced
 
 
 def _known_body(body: Any) -> bytes | None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from binex.cli.render.look import Look
-from binex.cli.render.results import cost_of, spending
 from binex.cli.render.run_head import is_replay, run_head
+from binex.cli.render.spending import cost_of, spending
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import escape
 from binex.models.call import Spend

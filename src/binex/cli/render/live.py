@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -31,7 +32,7 @@ from binex.models.event import (
     TaskStarted,
 )
 from binex.models.names import item_of, node_of
-from binex.models.task import ExecutionRecord, TaskStatus
+from binex.models.task import ExecutionRecord, TaskStatus, now
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _RUNNING_SHOWN = 8
@@ -78,12 +79,13 @@ class LiveProgress:
                         self._items.clear()
                         self._settled_nodes, self._is_over = 0, False
                     self._nodes = event.node_count
+                    self._started = self._started if event.run.resumed else _moment_of(event.run.started_at)
                     self._counts.update(event.run.counts if event.reused else {})
                     line = Text(opening_line(event), style="dim")
                 case FanOutStarted():
                     self._items[event.task] = [0, event.item_count, 0]
                 case TaskStarted():
-                    moment = time.monotonic()
+                    moment = _moment_of(event.at)
                     self._running[event.task] = (moment, event.attempt)
                     self._began.setdefault(node_of(event.task), moment)
                 case Streamed() if self._spoken is not None:
@@ -210,6 +212,11 @@ class LiveProgress:
                 failed = f"{items[2]:,} failed, " if items[2] else ""
                 ended = f"{count(items[1], 'item')}, {failed}{ended}"
         return Text.assemble((mark, style), f" {escape(record.task)}  ", (ended, "dim" if style != "red" else "red"))
+
+
+def _moment_of(at: datetime) -> float:
+    """When that was, by the monotonic clock: what is followed in another process began before it was heard of."""
+    return time.monotonic() - max(0.0, (now() - at).total_seconds())
 
 
 def _end_of(text: str, width: int) -> str:

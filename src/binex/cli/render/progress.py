@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 
 from binex.cli.render.errors import brief
@@ -22,7 +23,7 @@ from binex.models.event import (
     TaskSettled,
     TaskStarted,
 )
-from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
+from binex.models.task import ExecutionRecord, SkipReason, TaskStatus, now
 
 
 class PlainProgress:
@@ -47,10 +48,13 @@ class PlainProgress:
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
+                if not event.run.resumed:  # it began before it was heard of where another process executes it
+                    age = now() - event.run.started_at
+                    self._started = time.monotonic() - max(0.0, age.total_seconds())
                 self._write(opening_line(event))
             case TaskStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self._line(event.task, f"started{again}")
+                self._line(event.task, f"started{again}", event.at)
             case FanOutStarted():
                 self._line(event.task, f"has {count(event.item_count, 'item')}")
             case Streamed() if self._spoken is not None:
@@ -59,7 +63,8 @@ class PlainProgress:
             case TaskRetrying() | TaskSettled():
                 for line in self._spoken.end(event.record.task) if self._spoken is not None else ():
                     self._write(line)
-                self._line(event.record.task, how_it_ended(event.record))
+                at = event.record.ended_at if event.record.reused_from is None else None
+                self._line(event.record.task, how_it_ended(event.record), at)
             case QuestionAsked():
                 self._write(waiting_line(event.question, self._directory))
             case Notice():
@@ -75,8 +80,10 @@ class PlainProgress:
         """Lines are no picture: they may stand beside what somebody is asked."""
         return nullcontext()
 
-    def _line(self, task: str, text: str) -> None:
-        elapsed = time.monotonic() - self._started
+    def _line(self, task: str, text: str, at: datetime | None = None) -> None:
+        """*at* is when it happened, which may have been before anybody listened."""
+        age = 0.0 if at is None else max(0.0, (now() - at).total_seconds())
+        elapsed = max(0.0, time.monotonic() - self._started - age)
         self._write(f"{elapsed:8.2f} s  {escape(task)}  {text}")
 
 

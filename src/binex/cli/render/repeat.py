@@ -11,7 +11,7 @@ from binex.analysis.repeat import PassRate, RepeatReport, Spread, Spreads, StopR
 from binex.analysis.samples import Sample
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
-from binex.cli.render.results import cost_of, spending
+from binex.cli.render.spending import cost_of, spending
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import clip, escape
 from binex.cli.render.units import count, duration

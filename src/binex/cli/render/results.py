@@ -8,11 +8,10 @@ from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, style_of, words_of
 from binex.cli.render.question import waiting_lines
 from binex.cli.render.run_list import counts
+from binex.cli.render.spending import spending
 from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, content_text, escape
 from binex.cli.render.units import count, duration
-from binex.models.call import Spend
-from binex.models.money import dollars
 from binex.models.run import RunStatus, RunSummary, TaskFailure
 
 _FAILURES_SHOWN = 10
@@ -58,21 +57,6 @@ def closing_line(summary: RunSummary, look: Look) -> str:
     recalled = f"; {count(summary.recalled, 'task')} reused from earlier runs" if summary.recalled else ""
     spent = f"; {spending(run.spend)}" if run.spend.model_calls else ""
     return f"run {name} {status} in {duration(run.duration_ms)}: {counts(run.counts)}{reused}{recalled}{spent}"
-
-
-def spending(spend: Spend) -> str:
-    """``$0.0123 for 3 model calls``; ``at least`` and ``unknown`` where prices are not known."""
-    calls = count(spend.model_calls, "model call")
-    return f"cost unknown for {calls}" if spend.unpriced_calls == spend.model_calls else f"{cost_of(spend)} for {calls}"
-
-
-def cost_of(spend: Spend) -> str:
-    """``$0.0034``, ``at least $0.0034``, or ``unknown``."""
-    if not spend.unpriced_calls:
-        return dollars(spend.cost_usd)
-    if spend.unpriced_calls == spend.model_calls:
-        return "unknown"
-    return f"at least {dollars(spend.cost_usd)}"
 
 
 def failures(failed: Sequence[TaskFailure], look: Look) -> list[str]:

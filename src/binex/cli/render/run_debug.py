@@ -1,11 +1,14 @@
 """Everything about a run, the verdict first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from binex.analysis.debug import RunDebug, TaskDebug
+from binex.analysis.failure_kind import ADVICE, FailureKind
+from binex.cli.render.blocks import sentence
 from binex.cli.render.errors import brief
-from binex.cli.render.look import Look, words_of
+from binex.cli.render.failure import attempt_lines, failure_lines, task_title
+from binex.cli.render.look import Look
 from binex.cli.render.question import question_list
 from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
@@ -14,21 +17,22 @@ from binex.cli.render.steps import commands
 from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
-from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, TaskStatus
+from binex.models.task import TaskStatus
 
-_BODY_SHOWN = 400
-"""So much of what a remote agent said stands beside its error; `binex calls show` has all of it."""
+_ITEMS_SHOWN = 10
+_ERROR_LINES = 24
+"""So many lines of an error; with `--errors` all."""
 
 
 def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     """The whole of it as text."""
     head = run_head(found.run, look, taken_over=found.taken_over)
-    parts = [f"{head}\n\n{look.paint(escape(found.verdict), 'strong')}"]
-    failed = [task for task in found.tasks if _went_wrong(task)]
+    verdict = "\n".join(look.paint(line, "strong") for line in sentence(escape(found.verdict), look, 0))
+    parts = [f"{head}\n\n{verdict}"]
     for title, lines in (
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
         ("Waits for", question_list(found.questions, look, directory)),
-        ("What went wrong", [line for task in failed for line in _failure(task, look)]),
+        ("What went wrong", list(_wrongs(found, look))),
         ("Tasks", list(_tasks(found, look))),
         ("Inputs", list(_variables(found, look))),
         ("Made with", list(_versions(found))),
@@ -43,59 +47,62 @@ def _went_wrong(task: TaskDebug) -> bool:
     return any(record.error is not None for record in task.records)
 
 
-def _failure(task: TaskDebug, look: Look) -> Iterator[str]:
-    timing = task.timing
-    name = look.paint(escape(timing.task), "strong")
-    yield f"  {look.mark(timing.status)} {name}  {words_of(timing.status)}  {look.paint(escape(timing.agent), 'faint')}"
-    before: ErrorInfo | None = None
-    for record in task.records:
-        if record.error is None:
-            continue
-        yield f"    {_attempt(record)}"
-        if before is not None and (record.error.message, record.error.type) == (before.message, before.type):
-            yield look.paint("      the same error", "faint")
-        else:
-            yield from _error(record.error, look)
-        before = record.error
-    if task.blocked:
-        yield f"    blocked {names(task.blocked, 20)}"
-
-
-def _attempt(record: ExecutionRecord) -> str:
-    if record.reused_from is not None:
-        attempt = f"attempt {record.attempt} in" if record.attempt else "from"
-        return f"{attempt} run {escape(record.reused_from)}: only how it ended was taken over"
-    if record.started_at is None:
-        is_join = record.error is not None and record.error.kind is ErrorKind.ITEMS
-        return "after its items" if is_join else "before it could start"
-    again = "" if record.retry_in_ms is None else f", tried again {duration(record.retry_in_ms)} later"
-    return f"attempt {record.attempt}: {words_of(record.status)} in {duration(record.duration_ms)}{again}"
-
-
-def _error(error: ErrorInfo, look: Look) -> Iterator[str]:
-    if error.traceback:
-        for line in escape(error.traceback, is_block=True).rstrip().splitlines():
-            yield f"      {line}"
-    else:
-        for line in escape(f"{error.type}: {error.message}", is_block=True).splitlines():
-            yield f"      {look.paint(line, 'bad')}"
-    if error.body:
-        said = clip(escape(error.body), _BODY_SHOWN, ellipsis=look.glyph("…", "~"))
-        yield f"      {escape(error.host or 'it')} said: {look.paint(said, 'faint')}"
-    if error.fix:
-        yield f"      {look.paint('fix:', 'strong')} {escape(error.fix)}"
+def _wrongs(found: RunDebug, look: Look) -> Iterator[str]:
+    """One task of each cause; then those that went wrong on the way and did not fail in the end."""
+    tasks = {task.timing.task: task for task in found.tasks}
+    told: set[str] = set()
+    if found.stopped_by is not None:
+        kind = look.paint(found.stopped_by.value, "bad")
+        yield from sentence(f"the run itself: {escape(found.run.error or '')}", look, 2)
+        yield from sentence(f"{kind}, fix: {ADVICE[found.stopped_by]}", look, 4)
+    for group in found.causes:
+        told.update(group.tasks)
+        first = tasks.get(group.tasks[0])
+        if first is not None:
+            yield task_title(first.timing, look)
+            if len(group.tasks) > 1:
+                yield f"    and {count(len(group.tasks) - 1, 'item')} alike: {names(group.tasks[1:])}"
+            if group.kind is not FailureKind.ITEMS:
+                yield from failure_lines(group.example, look, 4, found.run.id)
+            yield from attempt_lines(first.records, look, known=group.cause, most=_ERROR_LINES)
+        if group.blocked:
+            yield f"    blocked {names(group.blocked, 20)}"
+    for task in found.tasks:
+        if _went_wrong(task) and task.timing.task not in told:
+            yield task_title(task.timing, look)
+            yield from attempt_lines(task.records, look, most=_ERROR_LINES)
 
 
 def _tasks(found: RunDebug, look: Look) -> Iterator[str]:
-    shown = [task for task in found.tasks if item_of(task.timing.task) is None or _went_wrong(task)]
+    shown, hidden = _shown(found.tasks)
     width = min(max((width_of(_name(task)) for task in shown), default=0), max(12, look.width // 3))
     for task in shown:
         name = pad(clip(_name(task), width, ellipsis=look.glyph("…", "~")), width)
         line = f"  {look.mark(task.timing.status)} {name}  {pad(_took(task), 8, is_right=True)}  "
         room = max(8, look.width - width - 14)
         yield (line + look.paint(clip(_about(task, look), room, ellipsis=look.glyph("…", "~")), "faint")).rstrip()
+        if left_out := hidden.get(task.timing.task, 0):
+            yield f"      and {count(left_out, 'item')} more that went wrong"
     if found.unsettled:
         yield f"  {look.paint(look.glyph('·', '.'), 'faint')} {count(found.unsettled, 'node')} not settled"
+
+
+def _shown(tasks: Sequence[TaskDebug]) -> tuple[list[TaskDebug], dict[str, int]]:
+    """All nodes, each with the first items of it that went wrong; and how many more, by the last that is shown."""
+    shown: list[TaskDebug] = []
+    items: list[TaskDebug] = []
+    hidden: dict[str, int] = {}
+    for task in tasks:
+        if item_of(task.timing.task) is None:
+            shown.append(task)
+            items = []
+        elif _went_wrong(task):
+            items.append(task)
+            if len(items) <= _ITEMS_SHOWN:
+                shown.append(task)
+            else:
+                hidden[shown[-1].timing.task] = len(items) - _ITEMS_SHOWN
+    return shown, hidden
 
 
 def _name(task: TaskDebug) -> str:

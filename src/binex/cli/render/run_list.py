@@ -2,10 +2,12 @@
 
 from binex.analysis.runs import RunPage
 from binex.cli.render.look import Look, style_of, words_of
-from binex.cli.render.table import Cell, Column, table
+from binex.cli.render.table import GAP, Cell, Column, table
+from binex.cli.render.text import escape
+from binex.cli.render.text_hits import hit_lines
 from binex.cli.render.units import ago, duration
 from binex.models.run import Run, RunStatus
-from binex.models.task import TaskStatus
+from binex.models.task import TaskStatus, now
 
 COLUMNS = (
     Column("RUN"),
@@ -19,15 +21,27 @@ _MADE_FROM = Column("MADE FROM", least=8, weight=4)
 
 
 def run_list(page: RunPage, number: int, look: Look) -> str:
-    """One line a run, newest first; *page* is the one with that *number*."""
+    """One line a run, newest first, and what was found in it; *page* is the one with that *number*."""
     if not page.runs:
         return "no more runs" if page.offset else "no runs"
     rows = [[*_row(run, look), Cell(_origin(run), "faint")] for run in page.runs]
     is_any_made_from_another = any(run.origin is not None for run in page.runs)
     text = table((*COLUMNS, _MADE_FROM) if is_any_made_from_another else COLUMNS, rows, look)
+    if page.hits:
+        title, *lines = text.split("\n")
+        under = [[line, *hit_lines(page.hits, run.id, look)] for line, run in zip(lines, page.runs, strict=True)]
+        text = "\n".join([title, *(line for some in under for line in some)])
     if page.has_more:
         text += "\n" + look.paint(f"{look.glyph('…', '~')} older ones: --page {number + 1}", "faint")
     return text
+
+
+def run_line(run: Run, look: Look) -> str:
+    """A run in one line, with the time of day at which it was seen to change."""
+    tasks = settled_tasks(run)
+    status = f"{look.mark(run.status)} {look.paint(words_of(run.status), style_of(run.status))}"
+    parts = [f"{now().astimezone():%H:%M:%S}", run.id, escape(run.workflow), status, tasks and f"tasks: {tasks}"]
+    return GAP.join(part for part in [*parts, took(run)] if part)
 
 
 def counts(run_counts: dict[TaskStatus, int]) -> str:

@@ -1,13 +1,17 @@
 """What became of a task without its agent, in words."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from binex.analysis.trace import TaskTrace
 from binex.cli.render.text import escape
 from binex.models.task import SkipReason
 
+if TYPE_CHECKING:
+    from binex.analysis.run_graph import GraphNode
 
-def skipped(task: TaskTrace) -> str:
+
+def skipped(task: "TaskTrace | GraphNode") -> str:
     """``skipped: its condition was false``; nothing for a task that was not skipped."""
     match task.skip_reason:
         case None:

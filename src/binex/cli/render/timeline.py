@@ -1,35 +1,49 @@
 """A run drawn over time: a line a task, a bar for every attempt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
+from binex.analysis.call_timeline import CallTrace
 from binex.analysis.trace import Pause, TaskTrace, Trace
-from binex.cli.render.errors import brief
+from binex.cli.render.errors import brief, in_one_line
 from binex.cli.render.look import Look, style_of, words_of
 from binex.cli.render.skipped import note_on, skipped
 from binex.cli.render.text import clip, escape, pad, width_of
 from binex.cli.render.units import count, duration
+from binex.models.call import CallKind
+from binex.models.money import dollars
 from binex.models.task import TaskStatus
+
+NO_CALLS: Final[Mapping[str, Sequence[CallTrace]]] = MappingProxyType({})
+"""A timeline of tasks alone."""
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 _FAILED_ITEMS_SHOWN = 5
 _PAUSE_COLUMNS = 2
 
 # What half a column shows; a higher one covers a lower one.
-_NOTHING, _RESTING, _QUEUED, _WORKED, _CUT_OFF, _RUNNING, _FAILED_HERE = range(7)
-_STYLES = {_WORKED: "good", _CUT_OFF: "warn", _RUNNING: "busy", _FAILED_HERE: "bad"}
-_PLAIN = {_RESTING: ".", _QUEUED: ".", _WORKED: "=", _CUT_OFF: "~", _RUNNING: ">", _FAILED_HERE: "x"}
+_NOTHING, _RESTING, _QUEUED, _WORKED, _CUT_OFF, _RUNNING, _FAILED_HERE, _ASKED = range(8)
+_STYLES = {_RESTING: "warn", _WORKED: "good", _CUT_OFF: "warn", _RUNNING: "busy", _FAILED_HERE: "bad", _ASKED: "warn"}
+_PLAIN = {_RESTING: ":", _QUEUED: ".", _WORKED: "=", _CUT_OFF: "~", _RUNNING: ">", _FAILED_HERE: "x", _ASKED: "?"}
+_DOTTED = {_RESTING: "┈", _QUEUED: "┄", _ASKED: "┅"}
+_LEGEND = {_QUEUED: "waits for its turn", _RESTING: "pause before a retry", _ASKED: "waits for a person"}
 
 
-def timeline(trace: Trace, look: Look, *, with_items: bool = False) -> str:
-    """The tasks of a run over time, and under it what the signs mean where that is not plain."""
+def timeline(
+    trace: Trace, look: Look, *, with_items: bool = False, calls: Mapping[str, Sequence[CallTrace]] = NO_CALLS
+) -> str:
+    """The tasks of a run over time with their *calls*, and under it what the signs mean that are not plain."""
     rows = list(_rows(trace.tasks, with_items))
     if not rows:
         return "  nothing has started"
     names = [("  " if depth else "") + _name(task) for task, depth in rows]
-    name_width = min(max(width_of(name) for name in names), max(10, look.width * 2 // 5))
+    called = [_call_name(call) for task, _ in rows for call in calls.get(task.task, ())]
+    name_width = min(max(width_of(name) for name in (*names, *called)), max(10, look.width * 2 // 5))
     columns = max(8, look.width - name_width - 4 - 11)
     scale = _Scale(trace.span_ms, trace.pauses, columns)
     ellipsis = look.glyph("…", "~")
+    drawn: set[int] = set()
     lines = [pad("", name_width + 4) + look.paint(scale.axis(), "faint")]
     for (task, _), name in zip(rows, names, strict=True):
         title = pad(clip(name, name_width, ellipsis=ellipsis), name_width)
@@ -38,7 +52,9 @@ def timeline(trace: Trace, look: Look, *, with_items: bool = False) -> str:
             lines.append(start + look.paint(clip(_why_not(task), columns + 11, ellipsis=ellipsis), "faint"))
             continue
         took = pad(_took(task), 10, is_right=True)
-        lines.append(start + _bar(task, scale, look) + f" {took}")
+        cells = _cells(task, scale)
+        drawn.update(cells)
+        lines.append(start + _bar(cells, look) + f" {took}")
         reason = _reason(task)
         if reason:
             said = clip(reason, columns + 11, ellipsis=ellipsis)
@@ -46,8 +62,11 @@ def timeline(trace: Trace, look: Look, *, with_items: bool = False) -> str:
         if note := note_on(task):
             said = clip(note, columns + 11, ellipsis=ellipsis)
             lines.append(pad("", name_width + 4) + look.paint(said, "faint"))
+        lines += [line for call in calls.get(task.task, ()) for line in _call(call, scale, name_width, look)]
     if trace.unsettled:
         lines.append(f"  {count(trace.unsettled, 'node')} not settled")
+    if legend := _legend(drawn, look):
+        lines.append(legend)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -101,6 +120,37 @@ def _rows(tasks: Sequence[TaskTrace], with_items: bool) -> Iterator[tuple[TaskTr
             yield from ((item, 1) for item in failed[:_FAILED_ITEMS_SHOWN])
 
 
+def _call(call: CallTrace, scale: _Scale, name_width: int, look: Look) -> Iterator[str]:
+    """A call under its task: where it lies in time, and below that what it was."""
+    cells = bytearray(2 * scale.columns)
+    kind = _FAILED_HERE if call.error is not None else _WORKED if call.is_complete else _CUT_OFF
+    kind = _ASKED if call.kind is CallKind.HUMAN and call.error is None else kind
+    _paint(cells, scale, call.start_ms, call.start_ms + call.duration_ms, kind, least=1)
+    title = pad(clip(_call_name(call), name_width, ellipsis=look.glyph("…", "~")), name_width)
+    yield f"  {look.paint(title, 'faint')}  {_bar(cells, look)} {pad(duration(call.duration_ms), 10, is_right=True)}"
+    about = ", ".join(part for part in (f"at {duration(call.start_ms)}", *_facts(call)) if part)
+    room = scale.columns + 11
+    said = f"{escape(call.target)}, {about}"
+    yield pad("", name_width + 4) + look.paint(clip(said, room, ellipsis=look.glyph("…", "~")), "faint")
+
+
+def _call_name(call: CallTrace) -> str:
+    return f"{'  ' * (call.depth + 1)}{call.kind.value} {call.name.rpartition(':')[2]}"
+
+
+def _facts(call: CallTrace) -> Iterator[str]:
+    usage = call.usage
+    if usage is not None and (usage.input_tokens is not None or usage.output_tokens is not None):
+        tokens = ["?" if n is None else f"{n:,}" for n in (usage.input_tokens, usage.output_tokens)]
+        yield f"{'/'.join(tokens)} tokens"
+    if call.cost_usd is not None:
+        yield dollars(call.cost_usd)
+    if call.status is not None:
+        yield str(call.status)
+    if call.error is not None:
+        yield in_one_line(call.error)
+
+
 def _name(task: TaskTrace) -> str:
     name = escape(task.task)
     return f"{name} ({len(task.items):,})" if task.items else name
@@ -124,14 +174,25 @@ def _reason(task: TaskTrace) -> str:
     return f"{brief(task.error)}{tries}"
 
 
-def _bar(task: TaskTrace, scale: _Scale, look: Look) -> str:
+def _cells(task: TaskTrace, scale: _Scale) -> bytearray:
     cells = bytearray(2 * scale.columns)
     for one in task.items or (task,):
         _paint_task(cells, one, scale)
-    line = []
-    for left, right in zip(cells[::2], cells[1::2], strict=True):
-        line.append(_cell(left, right, look))
-    return "".join(line)
+    return cells
+
+
+def _bar(cells: bytearray, look: Look) -> str:
+    return "".join(_cell(left, right, look) for left, right in zip(cells[::2], cells[1::2], strict=True))
+
+
+def _legend(drawn: set[int], look: Look) -> str:
+    """What the signs mean that are not plain."""
+    said = [
+        f"{look.paint(look.glyph(_DOTTED[kind], _PLAIN[kind]) * 2, _STYLES.get(kind, 'faint'))} {meaning}"
+        for kind, meaning in _LEGEND.items()
+        if kind in drawn
+    ]
+    return "  " + "   ".join(said) if said else ""
 
 
 def _paint_task(cells: bytearray, task: TaskTrace, scale: _Scale) -> None:
@@ -150,6 +211,8 @@ def _paint_task(cells: bytearray, task: TaskTrace, scale: _Scale) -> None:
             kind = _CUT_OFF
         _paint(cells, scale, attempt.start_ms, attempt.end_ms, kind, least=1)
         end_of_last = attempt.end_ms
+    for asked in task.asked:
+        _paint(cells, scale, asked.start_ms, asked.start_ms + asked.duration_ms, _ASKED)
 
 
 def _paint(cells: bytearray, scale: _Scale, start_ms: float, end_ms: float, kind: int, least: int = 0) -> None:
@@ -165,8 +228,8 @@ def _cell(left: int, right: int, look: Look) -> str:
         return " "
     if not look.has_unicode:
         return look.paint(_PLAIN[kind], _STYLES.get(kind, "faint"))
-    if kind <= _QUEUED:
-        return look.paint("┄", "faint")
+    if kind in _DOTTED:
+        return look.paint(_DOTTED[kind], _STYLES.get(kind, "faint"))
     if left >= _WORKED and right >= _WORKED:
         return look.paint("━", _STYLES[kind])
     return look.paint("╸" if left >= _WORKED else "╺", _STYLES[kind])

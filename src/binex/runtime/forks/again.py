@@ -1,7 +1,8 @@
 """Runs made from other runs: replays, whose calls the tape answers, and forks, in which something is otherwise."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from binex.models.names import new_run_id
 from binex.models.run import Origin, Run, RunMode, RunStatus, RunSummary, Versions
 from binex.models.task import ExecutionRecord, now
 from binex.models.workflow import WorkflowSpec
+from binex.models.workflow_source import WorkflowSource
 from binex.runtime.account import with_maximum
 from binex.runtime.assembly import People, RunParts
 from binex.runtime.cache import recall_of as cached
@@ -48,7 +50,8 @@ from binex.runtime.forks.taped_run import TapedRun
 from binex.runtime.preparation import hash_source, prepare_agents, restore_source, versions_of
 from binex.runtime.recall import Recall
 from binex.runtime.stops.stops import Stops
-from binex.runtime.trust import require_trust
+from binex.runtime.trust import require_executable, require_trust
+from binex.stores.execution_store import Lease
 from binex.tape.faults import Fault
 from binex.tape.redaction import REDACTED, Redactor
 
@@ -91,7 +94,7 @@ class Again:
             bound,
             RunContext(replayed.id, kept.folder, parent.variables, environment),
             self._executor.redactor(environment),
-            self._store.open_run(replayed, kept),
+            self._opening(replayed, kept),
             recall=taped,
             course=RecordedCourse(bound.dag, records),
             answers_for=taped.answers_for,
@@ -140,7 +143,7 @@ class Again:
             fork.bound,
             RunContext(forked.id, fork.source.folder, fork.variables, environment),
             redactor,
-            self._store.open_run(forked, kept),
+            self._opening(forked, kept),
             recall=self._recall(forked, fork.records, fork.bound.spec),
             stops=stops,
         )
@@ -228,14 +231,27 @@ class Again:
         """The run that something is made from.
 
         Raises:
-            RunError: it is being executed.
+            RunError: it is being executed, or cannot be.
         """
         parent = await find_run(self._store, run)
+        require_executable(parent)
         if parent.status is RunStatus.RUNNING and await self._store.is_owned(parent.id):
             raise RunError(
                 f"run {parent.id} is being executed", fix="let it end, or stop it with: binex cancel " + parent.id
             )
         return parent
+
+    @asynccontextmanager
+    async def _opening(self, run: Run, source: WorkflowSource) -> AsyncIterator[Lease]:
+        """Keep a new run; what it was made from cannot be removed from then on, and must not have been before.
+
+        Raises:
+            RunError: it has been.
+        """
+        async with self._store.open_run(run, source) as lease:
+            if run.origin is not None and await self._store.get_run(run.origin.parent) is None:
+                raise RunError(f"run {run.origin.parent} has been removed meanwhile")
+            yield lease
 
     def _fresh(self) -> dict[str, object]:
         """What a new run has otherwise than the one that it is made from."""

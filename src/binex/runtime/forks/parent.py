@@ -15,7 +15,7 @@ from binex.runtime.keys import TaskKey
 from binex.runtime.recall import Recall
 from binex.stores.run_store import RunStore
 
-_HOW: Final = ("deadline_ms", "retry_policy", "isolation", "budget", "max_parallel", "cache")
+HOW: Final = ("deadline_ms", "retry_policy", "isolation", "budget", "max_parallel", "cache")
 """Fields that say how a node is executed; they do not change what it makes once it has."""
 
 
@@ -40,7 +40,7 @@ class ParentRecords:
         """Whether other *fields* of a node can change what came of it."""
         record = self.final.get(node_id)
         is_done = record is not None and record.status is TaskStatus.COMPLETED
-        return not is_done or any(name not in _HOW for name in fields)
+        return not is_done or any(name not in HOW for name in fields)
 
     def require_task(self, path: str, dag: DAG, option: str) -> None:
         """Raise InputError where *path* is neither a node nor an item of one that the parent has executed."""

@@ -1,11 +1,17 @@
-"""Keeps calls: without hurry, and never before the bytes that they name are in their place."""
+"""Keeps calls: without hurry, and never before the bytes that they name are in their place.
+
+Which bytes are there is remembered, so that they are not written again. Other processes may remove what no call names
+while nobody executes a run, and while this process is stopped: where something was removed since, all bytes of a call
+stand in the transaction itself, whatever their size.
+"""
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from binex.errors import LostLeaseError, StoreError
 from binex.models.call import BodyPart, Call
@@ -13,10 +19,11 @@ from binex.stores.backends import rows
 from binex.stores.backends.filesystem import TEMPORARY, blob_path
 from binex.stores.backends.large import LargeFiles
 from binex.stores.backends.lease import RunLease
-from binex.stores.backends.statements import INLINE_BYTES, key_of
+from binex.stores.backends.statements import INLINE_BYTES, key_of, removals_in
 from binex.stores.backends.writer import Apply, Writer
 
 _MOST_KNOWN: Final = 1 << 16
+_UNKNOWN: Final = -1
 
 
 @dataclass(slots=True)
@@ -25,18 +32,24 @@ class _Kept:
 
     run_id: str
     row: tuple[str, int, int, str]
+    all_parts: Sequence[BodyPart]
     parts: Sequence[BodyPart]
+    """Those that are not known to be there."""
+    removals: int
+    """How often something had been removed from the store when that was found out."""
     lease: RunLease | None
 
 
 class Calls:
     """Gives calls to the writer, in the order in which they come."""
 
-    def __init__(self, folder: Path, writer: Writer, files: LargeFiles) -> None:
+    def __init__(self, folder: Path, connection: sqlite3.Connection, writer: Writer, files: LargeFiles) -> None:
         self._folder = folder
+        self._connection = connection
         self._writer = writer
         self._files = files
         self._known: set[str] = set()
+        self._removals: int | None = None
         self._last: asyncio.Task[None] | None = None
 
     def keep(self, call: Call, parts: Sequence[BodyPart], lease: RunLease | None) -> None:
@@ -47,7 +60,11 @@ class Calls:
         """
         self._writer.require_usable()
         row = (call.task, call.attempt, call.number, rows.call_doc(call))
-        kept = _Kept(call.run_id, row, [part for part in parts if part.id not in self._known], lease)
+        if self._removals is None:
+            with suppress(sqlite3.Error):  # another process is in the way: then nothing is known
+                self._removals = removals_in(self._connection)
+        new = [part for part in parts if part.id not in self._known]
+        kept = _Kept(call.run_id, row, parts, new, _UNKNOWN if self._removals is None else self._removals, lease)
         large = [part for part in kept.parts if len(part.data) > INLINE_BYTES]
         if large or self._last is not None:
             task = self._last = asyncio.create_task(self._keep_large(kept, large, self._last))
@@ -81,11 +98,11 @@ class Calls:
         self._check(task)
 
     def _submit(self, kept: _Kept) -> None:
-        if kept.parts:
+        if kept.all_parts:
             # Bound to no lease: calls of other runs may need the same parts, and believe them to be there.
-            written = self._writer.submit(_inserting(kept.parts), is_urgent=False)
+            written = self._writer.submit(_inserting(kept), is_urgent=False)
             written.add_done_callback(self._check)
-            written.add_done_callback(lambda result: self._learn(result, kept.parts))
+            written.add_done_callback(lambda result: self._learn(result, kept))
 
         def insert(connection: sqlite3.Connection) -> None:
             key = key_of(connection, kept.run_id) if kept.lease is None else kept.lease.key
@@ -103,25 +120,32 @@ class Calls:
             return
         self._writer.fail(error if isinstance(error, StoreError) else StoreError(f"cannot keep a call: {error}"))
 
-    def _learn(self, result: "asyncio.Future[object]", parts: Iterable[BodyPart]) -> None:
+    def _learn(self, result: "asyncio.Future[object]", kept: _Kept) -> None:
         if result.cancelled() or result.exception() is not None:
             return
-        if len(self._known) > _MOST_KNOWN:
+        removals = cast(int, result.result())
+        if len(self._known) > _MOST_KNOWN or removals != self._removals:
             self._known.clear()
-        self._known.update(part.id for part in parts)
+        self._removals = removals
+        self._known.update(part.id for part in kept.parts)
 
 
-def _inserting(parts: Sequence[BodyPart]) -> Apply:
-    blobs = []
-    links = []
-    for part in parts:
-        sha256 = bytes.fromhex(part.sha256)
-        links.append((bytes.fromhex(part.id), bytes.fromhex(part.previous), sha256))
-        size = len(part.data)
-        blobs.append((sha256, size, part.data if size <= INLINE_BYTES else None))
+def _inserting(kept: _Kept) -> Apply:
+    """What keeps the parts of a call, and returns how often something was removed from the store until then."""
 
-    def insert(connection: sqlite3.Connection) -> None:
+    def insert(connection: sqlite3.Connection) -> int:
+        removals = removals_in(connection)
+        is_same = removals == kept.removals
+        parts = kept.parts if is_same else kept.all_parts
+        blobs = []
+        links = []
+        for part in parts:
+            sha256 = bytes.fromhex(part.sha256)
+            links.append((bytes.fromhex(part.id), bytes.fromhex(part.previous), sha256))
+            size = len(part.data)
+            blobs.append((sha256, size, None if is_same and size > INLINE_BYTES else part.data))
         connection.executemany("INSERT OR IGNORE INTO blobs (sha256, size, content) VALUES (?, ?, ?)", blobs)
         connection.executemany("INSERT OR IGNORE INTO links (id, previous, blob) VALUES (?, ?, ?)", links)
+        return removals
 
     return insert

@@ -173,7 +173,7 @@ def _examine_strangers(connection: sqlite3.Connection, folder: Path) -> Iterator
             if path.name in unfinished:
                 yield info(
                     shown(path),
-                    "is of an import that has not ended; if its process died, nothing else of it is there",
+                    "is of an import that has not ended, or of a run that is removed; nothing else of it is there",
                     REPAIR,
                 )
             elif sizes[path]:

@@ -332,7 +332,12 @@ class Mirror:
         folder = self._folder_of(file.run_id)
         name = self._temporary
         # In the same folder, where a rename costs least. Left by a crash, it is found by the repair of its run.
-        handle = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
+        try:
+            handle = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
+        except FileNotFoundError:  # the run was removed, and has been imported again
+            os.close(self._folders.pop(file.run_id))
+            folder = self._folder_of(file.run_id)
+            handle = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
         try:
             if self._needs_mode is None:  # an odd umask takes even the owner's rights
                 self._needs_mode = stat.S_IMODE(os.fstat(handle).st_mode) != 0o600

@@ -3,7 +3,8 @@
 Large contents are staged first, under temporary names. Then one transaction writes all rows, and moves what is staged
 into its place right before it is committed. Should the process die between the two, files lie there that no row
 names: so a mark, made before and removed after, says whose they are, and whoever next opens the store for writing
-removes them. Files of small artifacts follow the commit, like those of a run that is executed here.
+removes them. Runs that are removed leave the same marks. Files of small artifacts follow the commit, like those of a
+run that is executed here.
 """
 
 import itertools
@@ -57,7 +58,7 @@ class Importing:
         self._is_synced = is_synced
         self._artifacts: dict[Path, Path] = {}
         self._blobs: dict[Path, Path] = {}
-        self._marks = [folder / TEMPORARY / _mark_of(run.id) for run in cargo.runs]
+        self._marks = [folder / TEMPORARY / mark_of(run.id) for run in cargo.runs]
 
     def stage(self, connection: sqlite3.Connection) -> None:
         """Write all that is too large for the database under temporary names.
@@ -127,7 +128,7 @@ class Importing:
         """
         for staged in (*self._artifacts.values(), *self._blobs.values()):
             staged.unlink(missing_ok=True)
-        _clear(connection, self._folder, [mark for mark in self._marks if mark.exists()])
+        clear(connection, self._folder, [mark for mark in self._marks if mark.exists()])
         connection.execute("BEGIN IMMEDIATE")
         try:
             if not any(live_owners(self._folder)):  # who executes a run may need the same blob, and not have said so
@@ -197,11 +198,11 @@ class Importing:
                     sync_folder(folder)
 
 
-# --- what an import that died has left ------------------------------------------------------------------------
+# --- what a process that died has left --------------------------------------------------------------------------
 
 
 def unfinished_imports(folder: Path) -> dict[Path, str]:
-    """The marks of imports that go on or have died, and the runs that they are of."""
+    """The marks of imports and removals that go on or have died, and the runs that they are of."""
     found = {}
     with suppress(FileNotFoundError):
         for path in (folder / TEMPORARY).iterdir():
@@ -211,18 +212,25 @@ def unfinished_imports(folder: Path) -> dict[Path, str]:
 
 
 def clear_unfinished(connection: sqlite3.Connection, folder: Path) -> list[Path]:
-    """Remove the files of runs that were being imported by processes that died, and the marks; the files' folders.
+    """Remove the files of runs that were being imported, or removed, by processes that died; the files' folders.
 
     Raises:
         OSError: a file cannot be removed.
         sqlite3.Error: the database is busy or cannot be read.
     """
     marks = [mark for mark in unfinished_imports(folder) if is_dead_temporary(mark.name)]
-    return _clear(connection, folder, marks) if marks else []
+    return clear(connection, folder, marks) if marks else []
 
 
-def _clear(connection: sqlite3.Connection, folder: Path, marks: Sequence[Path]) -> list[Path]:
-    """Files are moved into their place inside a transaction: while this one lasts, what no row names has died."""
+def clear(connection: sqlite3.Connection, folder: Path, marks: Sequence[Path]) -> list[Path]:
+    """Remove the files of the runs with these marks that have no row, and the marks; the files' folders.
+
+    Files are moved into their place inside a transaction: while this one lasts, what no row names has died.
+
+    Raises:
+        OSError: a file cannot be removed.
+        sqlite3.Error: the database is busy or cannot be read.
+    """
     cleared = []
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -240,7 +248,8 @@ def _clear(connection: sqlite3.Connection, folder: Path, marks: Sequence[Path]) 
     return cleared
 
 
-def _mark_of(run_id: str) -> str:
+def mark_of(run_id: str) -> str:
+    """The name of the mark that says that files of a run are about to have no row."""
     return temporary_name(f"imports-{run_id}")
 
 

@@ -15,6 +15,8 @@ from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, TaskStatus, now
 from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends.bodies import damaged
+from binex.stores.backends.memory_removal import MemoryRemoval
+from binex.stores.backends.memory_search import MemorySearch
 from binex.stores.backends.questions import LONGEST_WAIT_S, require_open, unknown
 from binex.stores.backends.rows import artifact_name
 from binex.stores.bundle_store import Cargo, Link
@@ -39,10 +41,11 @@ class MemoryLease:
         self.answered.clear()
 
 
-class MemoryStore:
+class MemoryStore(MemorySearch, MemoryRemoval):
     """A RunStore in dictionaries; every value in it is immutable, so nothing is copied."""
 
     def __init__(self) -> None:
+        MemoryRemoval.__init__(self)
         self._runs: dict[str, Run] = {}
         self._sources: dict[str, WorkflowSource] = {}
         self._epochs: dict[str, int] = {}
@@ -270,6 +273,13 @@ class MemoryStore:
         runs = self._older_than(run_id) if is_older else self._runs.keys() - {run_id}
         found = [record for record in reversed(self._by_key.get(key, ())) if record.run_id in runs]
         return sorted(found, key=lambda record: record.task != task)[:limit]
+
+    async def list_reusers(self, run_id: str) -> list[str]:
+        return [
+            other
+            for other in self._runs
+            if other != run_id and any(one.reused_from == run_id for one in self._records[other].values())
+        ]
 
     async def find_alike(self, run_id: str, *, task: str = "", agent: str = "") -> ExecutionRecord | None:
         for older in reversed(self._older_than(run_id)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -196,6 +197,14 @@ class SqliteReader:
         found = self._readable(await self._read(query, *values), lambda row: rows.read_record(row[0], tuple(row[1:])))
         return found[0] if found else None
 
+    async def list_reusers(self, run_id: str) -> list[str]:
+        found = await self._read(
+            "SELECT id FROM runs WHERE seq IN (SELECT run FROM records WHERE instr(doc, ?)) AND id <> ? ORDER BY seq",
+            f'"reused_from":{json.dumps(run_id)}',
+            run_id,
+        )
+        return [id for (id,) in found]
+
     async def get_question(self, question_id: str) -> Question | None:
         found = await self._read(f"{SELECT_QUESTIONS} WHERE questions.id = ?", question_id)
         return rows.read_question(found[0]) if found else None
@@ -218,7 +227,7 @@ class SqliteReader:
                     self._on_notice(f"{error.message}; {error.fix}")
         return result
 
-    async def _read(self, query: str, *values: str | int | bytes) -> list[Any]:
+    async def _read(self, query: str, *values: str | float | bytes) -> list[Any]:
         """All rows that answer a query.
 
         Raises:
@@ -226,7 +235,7 @@ class SqliteReader:
         """
         return await patiently(lambda: self._rows(query, values), "read", self._database, self._patience_s)
 
-    def _rows(self, query: str, values: Sequence[str | int | bytes]) -> list[Any]:
+    def _rows(self, query: str, values: Sequence[str | float | bytes]) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
         except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have

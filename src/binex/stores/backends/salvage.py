@@ -28,6 +28,8 @@ from binex.stores.backends.filesystem import (
 
 _LATER_TABLES: Final = ("calls", "links", "blobs", "questions", "bookmarks")
 """Those that a store of version 1 does not have."""
+_LATEST_TABLES: Final = ("kept",)
+"""Those that one of version 3 does not have."""
 _TABLES: Final = ("runs", "workflows", "records", "artifacts", "running", *_LATER_TABLES)
 _MOST_PROBES: Final = 200_000
 _SALVAGED: Final = "salvaged"
@@ -88,8 +90,9 @@ def _copy_rows(database: Path, target: sqlite3.Connection, report: Report) -> No
         return
     with closing(source):
         source.text_factory = bytes
-        for table in _TABLES if version > 1 else _TABLES[: -len(_LATER_TABLES)]:
-            _copy_table(source, target, table, report)
+        for table in (*_TABLES, *_LATEST_TABLES):
+            if (version > 1 or table not in _LATER_TABLES) and (version > 3 or table not in _LATEST_TABLES):
+                _copy_table(source, target, table, report)
 
 
 def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str, report: Report) -> None:
@@ -109,9 +112,8 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
         with suppress(sqlite3.IntegrityError, sqlite3.DataError):
             saved += target.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row[1:]).rowcount
     report.saved.append(f"{table}: {saved} rows")
-    most = "max(rowid)" if key == "rowid" else "count(*)"
     try:
-        missing = (source.execute(f"SELECT {most} FROM {table}").fetchone()[0] or 0) - saved
+        missing = source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] - saved
     except sqlite3.Error:
         report.lost.append(f"{table}: some rows cannot be read, nobody knows how many")
     else:
@@ -156,7 +158,7 @@ def _name_lost_runs(target: sqlite3.Connection, report: Report) -> None:
         if isinstance(run_id, str) and is_name(run_id):
             _insert_run(target, run_id, key)
             report.lost.append(f"run {run_id}: its own row; it is named '{_SALVAGED}' now")
-    for table in ("records", "artifacts", "running", "calls", "questions", "bookmarks"):
+    for table in ("records", "artifacts", "running", "calls", "questions", "bookmarks", "kept"):
         dropped = target.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT seq FROM runs)").rowcount
         if dropped:
             report.lost.append(f"{table}: {dropped} rows of runs that nothing is known about")

@@ -4,6 +4,9 @@ One JSON document a row, a column only for what a query filters or sorts by. Chi
 its number, which is short; an artifact is named by its id without the run's, for the same reason. What was said in
 calls belongs to no run: bodies that begin alike share their links, and links their blobs. Keys are an index that is
 brought up to date when somebody looks for one; ``indexed`` says which record was the last one then.
+
+So is the index of texts: ``texts`` knows the words of each, ``places`` which artifact or blob a text is, and ``heard``
+in which runs a blob was said, first in which call. See ``searching.py``, which also says how rows leave it again.
 """
 
 import itertools
@@ -134,6 +137,26 @@ MIGRATIONS: Final = (
         name TEXT PRIMARY KEY,
         last INTEGER NOT NULL
     ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE kept (run INTEGER PRIMARY KEY REFERENCES runs (seq), name TEXT UNIQUE);
+    CREATE VIRTUAL TABLE texts USING fts5 (words, content = '', tokenize = 'ascii');
+    CREATE TABLE places (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER,
+        artifact INTEGER,
+        blob INTEGER
+    );
+    CREATE UNIQUE INDEX places_of_blobs ON places (blob) WHERE blob IS NOT NULL;
+    CREATE INDEX places_of_runs ON places (run) WHERE run IS NOT NULL;
+    CREATE TABLE heard (
+        blob INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        call INTEGER NOT NULL,
+        is_response INTEGER NOT NULL,
+        PRIMARY KEY (blob, run)
+    ) WITHOUT ROWID;
+    CREATE INDEX heard_in_runs ON heard (run);
     """,
 )
 """What brings a database from version N to N + 1, at index N. A released entry is never changed."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import cast
 
 from pydantic import JsonValue
-from pydantic_core import to_json
 
 from binex.errors import InputError, RunOwnedError, StoreError
 from binex.models.call import BodyPart, Call
@@ -23,7 +22,7 @@ from binex.models.run import Durability, Run
 from binex.models.task import Artifact, ExecutionRecord
 from binex.models.workflow_source import WorkflowSource
 from binex.stores.backends import rows
-from binex.stores.backends.bundles import BundleReader, Intake
+from binex.stores.backends.bundles import Intake
 from binex.stores.backends.calls import Calls
 from binex.stores.backends.failures import shown
 from binex.stores.backends.filesystem import (
@@ -39,21 +38,23 @@ from binex.stores.backends.filesystem import (
     reporting,
 )
 from binex.stores.backends.importing import clear_unfinished
-from binex.stores.backends.keys import index_some
 from binex.stores.backends.large import LargeFiles
 from binex.stores.backends.lease import ANSWERED, CANCEL, RunLease, find_owner, remove_lock, tell_owner
 from binex.stores.backends.notes import Notes, ignore_failure
 from binex.stores.backends.opening import open_reading, open_writing
 from binex.stores.backends.questions import LONGEST_WAIT_S, answering, asking, closing
 from binex.stores.backends.reader import patiently
+from binex.stores.backends.removing import Removing
 from binex.stores.backends.repair import Repair
 from binex.stores.backends.statements import (
     INLINE_BYTES,
     artifact_row,
+    bookmarking,
     confirmation,
     keep_snapshot,
     key_of,
     replace_unreadable,
+    require_runs,
     require_same,
 )
 from binex.stores.backends.writer import Writer
@@ -96,7 +97,7 @@ async def open_sqlite_store(
         store.close()
 
 
-class SqliteStore(BundleReader):
+class SqliteStore(Removing):
     """A RunStore on disk. Opened by :func:`open_sqlite_store`; belongs to one event loop."""
 
     def __init__(
@@ -116,7 +117,7 @@ class SqliteStore(BundleReader):
             connection, self._database, mirror=self._mirror, patience_s=patience_s, on_notice=on_notice
         )
         self._large = LargeFiles(is_synced=durability is Durability.FULL)
-        self._calls = Calls(folder, self._writer, self._large)
+        self._calls = Calls(folder, connection, self._writer, self._large)
         self._notes = Notes(self._writer)
 
     # --- outcomes -------------------------------------------------------------------------------------------
@@ -184,6 +185,8 @@ class SqliteStore(BundleReader):
                 delete_notes(connection, key)
             if not is_new:
                 return
+            if lease is not None:
+                require_runs(connection, records)
             for artifact, values, file in kept_artifacts:
                 inserted = execute(
                     "INSERT OR IGNORE INTO artifacts"
@@ -197,13 +200,6 @@ class SqliteStore(BundleReader):
                     self._mirror.stage(file)
 
         return keep
-
-    # --- keys -----------------------------------------------------------------------------------------------
-
-    async def index_keys(self) -> None:
-        while await self._writer.submit(index_some):
-            pass
-        self._is_indexed = True
 
     # --- runs -----------------------------------------------------------------------------------------------
 
@@ -316,15 +312,7 @@ class SqliteStore(BundleReader):
         self._calls.keep(call, parts, self._leases.get(call.run_id))
 
     async def keep_bookmark(self, run_id: str, task: str, name: str, value: JsonValue) -> None:
-        doc = to_json(value).decode()
-
-        def keep(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO bookmarks (run, task, name, doc) VALUES (?, ?, ?, ?)",
-                (key_of(connection, run_id), task, name, doc),
-            )
-
-        await self._writer.submit(keep, self._leases.get(run_id))
+        await self._writer.submit(bookmarking(run_id, task, name, value), self._leases.get(run_id))
 
     # --- questions ------------------------------------------------------------------------------------------
 

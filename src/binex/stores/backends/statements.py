@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, cast
 
+from pydantic import JsonValue
+from pydantic_core import to_json
+
 from binex.errors import DamagedDataError, StoreError
-from binex.models.task import Artifact
+from binex.models.task import Artifact, ExecutionRecord
 from binex.stores.backends import rows
 from binex.stores.backends.filesystem import MirrorFile, file_bytes, file_name, file_size
 
@@ -16,6 +19,8 @@ SELECT_QUESTIONS: Final = (
     "SELECT questions.id, runs.id, task, state, questions.doc FROM questions JOIN runs ON runs.seq = run"
 )
 """Rows of questions, as they are read."""
+_REMOVALS: Final = "removals"
+"""The name under which the table ``indexed`` counts them."""
 
 
 def key_of(connection: sqlite3.Connection, run_id: str) -> int:
@@ -57,6 +62,38 @@ def require_same(connection: sqlite3.Connection, key: int, artifact: Artifact) -
     return True
 
 
+def removals_in(connection: sqlite3.Connection) -> int:
+    """How often something was removed from the store."""
+    row = connection.execute("SELECT last FROM indexed WHERE name = ?", (_REMOVALS,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def count_removal(connection: sqlite3.Connection) -> int:
+    """Make it known that something was removed, so that nobody counts on it; how often that was."""
+    removals = removals_in(connection) + 1
+    connection.execute("INSERT OR REPLACE INTO indexed (name, last) VALUES (?, ?)", (_REMOVALS, removals))
+    return removals
+
+
+def require_runs(connection: sqlite3.Connection, records: Iterable[ExecutionRecord]) -> None:
+    """Refuse outcomes whose artifacts are of a run that somebody has removed since they were looked up.
+
+    Raises:
+        StoreError: there is such a run.
+    """
+    reused = {
+        record.reused_from
+        for record in records
+        if record.reused_from and any(id.startswith(f"{record.reused_from}~") for id in record.output_artifacts)
+    }
+    for run_id in sorted(reused):
+        if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone() is None:
+            raise StoreError(
+                f"run {run_id}, whose outcomes were being taken over, has been removed meanwhile",
+                fix="go on without them: binex resume",
+            )
+
+
 def replace_unreadable(connection: sqlite3.Connection, key: int, run_id: str, row: tuple[str, int, str]) -> bool:
     """Put a record in the place of one that is damaged; without that, its task could never end again."""
     task, attempt, doc = row
@@ -79,6 +116,19 @@ def keep_snapshot(connection: sqlite3.Connection, row: tuple[str, bytes, str]) -
             rows.read_source(workflow_hash, old)
             return
     connection.execute("INSERT OR REPLACE INTO workflows (hash, sha256, doc) VALUES (?, ?, ?)", row)
+
+
+def bookmarking(run_id: str, task: str, name: str, value: JsonValue) -> Callable[[sqlite3.Connection], None]:
+    """What keeps a bookmark."""
+    doc = to_json(value).decode()
+
+    def keep(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO bookmarks (run, task, name, doc) VALUES (?, ?, ?, ?)",
+            (key_of(connection, run_id), task, name, doc),
+        )
+
+    return keep
 
 
 def confirmation(key: int, artifacts: Iterable[int]) -> Callable[[sqlite3.Connection], None]:

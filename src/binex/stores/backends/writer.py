@@ -241,7 +241,9 @@ class Writer:
         return [part for part in parts if part.lease not in lost]
 
     def _is_owned(self, lease: RunLease) -> bool:
-        row = self._connection.execute("SELECT epoch FROM runs WHERE seq = ?", (lease.key,)).fetchone()
+        # The number of a run that was removed may be another one's by now.
+        where = (lease.key, lease.run_id)
+        row = self._connection.execute("SELECT epoch FROM runs WHERE seq = ? AND id = ?", where).fetchone()
         return row is not None and bool(row[0] == lease.epoch)
 
     def _roll_back(self) -> None:

@@ -1,0 +1,117 @@
+"""What happens in a run that another process executes, as far as the store says it."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from binex.analysis.debug import failures_of
+from binex.analysis.questions import open_questions
+from binex.analysis.state import as_seen
+from binex.analysis.task_values import Binds, read_values
+from binex.models.event import (
+    Event,
+    FanOutStarted,
+    QuestionAsked,
+    RunEnded,
+    RunStarted,
+    TaskRetrying,
+    TaskSettled,
+    TaskStarted,
+)
+from binex.models.names import node_of
+from binex.models.run import Run, RunStatus, RunSummary
+from binex.models.task import ExecutionRecord, final_records
+from binex.stores.run_store import RunStore
+
+SHORTEST_S: Final = 0.2
+"""The pause between two looks."""
+_SHARE: Final = 4
+"""Looking may take a fifth of the time: the pause is so many times as long as a look took."""
+
+
+async def events_of(store: RunStore, run: Run, bind: Binds) -> AsyncIterator[list[Event]]:
+    """What has happened in *run*, then whatever happens, several times a second until it ends; often nothing.
+
+    The last event is the end of the run, however that came: a run whose process died is interrupted.
+    """
+    import asyncio
+
+    watch = _Watch(store, run, bind)
+    while not watch.has_ended:
+        began = time.monotonic()
+        yield await watch.look()
+        if not watch.has_ended:
+            await asyncio.sleep(max(SHORTEST_S, _SHARE * (time.monotonic() - began)))
+
+
+class _Watch:
+    """Remembers what it has told."""
+
+    def __init__(self, store: RunStore, run: Run, bind: Binds) -> None:
+        self.has_ended = False
+        self._store = store
+        self._run = run
+        self._bind = bind
+        self._is_begun = False
+        self._recorded: set[str] = set()
+        self._started: set[str] = set()
+        self._asked: set[str] = set()
+        self._fanned_out: set[str] = set()
+
+    async def look(self) -> list[Event]:
+        """What is new."""
+        store, id = self._store, self._run.id
+        run = await as_seen(store, await store.get_run(id) or self._run)  # before the records: none is missed
+        running = [] if run.status.has_come_to_all else await store.list_running(id)
+        records = await store.list_records(id)
+        told: list[Event] = []
+        if not self._is_begun:
+            self._is_begun = True
+            told.append(RunStarted(run=run.model_copy(update={"counts": {}}), node_count=run.node_count))
+        new = [record for record in records if record.id not in self._recorded]
+        told += await self._fan_outs([*(r.task for r in new), *(event.task for event in running)], records)
+        for record in new:
+            told += self._record(record)
+        known = {f"{id}~{event.task}~{event.attempt}" for event in running}
+        told += [event for event in running if self._is_new_start(event)]
+        self._started |= known
+        for question in await open_questions(store, id):
+            if question.id not in self._asked:
+                self._asked.add(question.id)
+                told.append(QuestionAsked(question=question))
+        if run.status is not RunStatus.RUNNING:
+            self.has_ended = True
+            told.append(RunEnded(summary=await self._summary(run, records)))
+        return told
+
+    def _is_new_start(self, event: TaskStarted) -> bool:
+        id = f"{event.run_id}~{event.task}~{event.attempt}"
+        return id not in self._started and id not in self._recorded
+
+    def _record(self, record: ExecutionRecord) -> list[Event]:
+        """That an attempt ended; and before it that it began, where that was too short to be seen."""
+        told: list[Event] = []
+        self._recorded.add(record.id)
+        if record.started_at is not None and record.id not in self._started:
+            start = record.model_dump(include={"run_id", "task", "agent", "attempt"})
+            told.append(TaskStarted(**start, at=record.started_at))
+        told.append(TaskSettled(record=record) if record.retry_in_ms is None else TaskRetrying(record=record))
+        return told
+
+    async def _fan_outs(self, paths: Sequence[str], records: Sequence[ExecutionRecord]) -> list[Event]:
+        """How many items those nodes have whose first ones were seen."""
+        nodes = dict.fromkeys(node_of(path) for path in paths if node_of(path) != path)
+        told: list[Event] = []
+        for node in nodes:
+            if node in self._fanned_out:
+                continue
+            self._fanned_out.add(node)
+            values = await read_values(self._store, self._run, node, final_records(records), self._bind)
+            given = [] if values is None else [one.value for one in values.inputs if one.name == "foreach"]
+            if given and isinstance(given[0], list):
+                told.append(FanOutStarted(run_id=self._run.id, task=node, item_count=len(given[0])))
+        return told
+
+    async def _summary(self, run: Run, records: Sequence[ExecutionRecord]) -> RunSummary:
+        questions = await open_questions(self._store, run.id)
+        return RunSummary(run=run, failures=failures_of(records), questions=tuple(questions))

@@ -1,0 +1,123 @@
+"""How workflows do over time, told from runs whose truth is known."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from binex.analysis.stats import Series, find_stats
+from binex.analysis.stats_counting import quantile
+from binex.analysis.time_buckets import Span, TimeBuckets
+from binex.errors import InputError
+from binex.models.call import Spend
+from binex.models.run import Origin, RunMode, RunStatus
+from binex.models.task import TaskStatus
+from tests.analysis.conftest import Ledger
+
+DAY = timedelta(days=1)
+MONDAY = datetime(2026, 11, 2).astimezone()
+
+
+async def test_success_latency_cost_retries_and_tokens_are_those_that_were_built_in(ledger: Ledger) -> None:
+    spend = Spend(cost_usd=0.25, model_calls=1, unpriced_calls=1, input_tokens=100, output_tokens=20)
+    for number in range(10):
+        status = RunStatus.FAILED if number >= 8 else RunStatus.COMPLETED
+        began = MONDAY + DAY * (number // 5) + timedelta(hours=9)
+        run = await ledger.run(
+            f"1a{number}", status=status, started_at=began, duration_ms=1000.0 * (number + 1), spend=spend
+        )
+        await ledger.attempt(run, "plan", 0, 10, status=TaskStatus.FAILED, is_final=False)
+        await ledger.attempt(run, "plan", 20, 100 + number, attempt=2)
+        ended = TaskStatus.FAILED if number >= 8 else TaskStatus.COMPLETED
+        await ledger.attempt(run, "write", 200, 500, status=ended, spend=spend)
+        await ledger.decided(run, "after", 800, TaskStatus.SKIPPED)
+    report = await find_stats(ledger.store, "flow", by=Span.DAY)
+    assert [series.node for series in report.series] == ["", "plan", "write"]
+    whole, plan, write = report.series
+    assert (report.since, report.until) == (MONDAY, MONDAY + 2 * DAY)
+    assert whole.figures.count == 10
+    assert whole.figures.success is not None
+    assert (whole.figures.success.passed, whole.figures.success.total, whole.figures.success.rate) == (8, 10, 0.8)
+    assert (round(whole.figures.success.low, 3), round(whole.figures.success.high, 3)) == (0.490, 0.943)
+    assert whole.figures.latency is not None
+    assert (whole.figures.latency.p50, whole.figures.latency.p90) == (5500, 9100)
+    assert whole.figures.latency.p99 == pytest.approx(9910)
+    assert whole.figures.cost_usd == pytest.approx(2.5)
+    assert (whole.figures.unpriced_calls, whole.figures.retries) == (10, 10)
+    assert (whole.figures.input_tokens, whole.figures.output_tokens) == (1000, 200)
+    assert (plan.figures.count, plan.figures.retries, plan.figures.cost_usd) == (10, 10, 0)
+    assert plan.figures.success is not None
+    assert plan.figures.success.rate == 1
+    assert plan.figures.latency is not None
+    assert plan.figures.latency.p50 == 104.5
+    assert write.figures.success is not None
+    assert write.figures.success.rate == 0.8
+    assert [bucket.figures.count for bucket in whole.buckets] == [5, 5]
+    assert [bucket.figures.success.passed for bucket in whole.buckets if bucket.figures.success] == [5, 3]
+    assert whole.trend.success == pytest.approx(-0.4)
+    assert not whole.trend.is_success_clear
+    assert whole.trend.latency == pytest.approx(8000 / 3000 - 1)
+
+
+async def test_what_did_not_end_by_itself_is_counted_and_judged_by_nobody(ledger: Ledger) -> None:
+    for number, status in enumerate(RunStatus):
+        await ledger.run(f"1a{number}", status=status, duration_ms=5)
+    await ledger.run("1fork", origin=Origin(parent="1a1", mode=RunMode.FORK))
+    await ledger.run("1replay", origin=Origin(parent="1a1", mode=RunMode.REPLAY))
+    (series,) = (await find_stats(ledger.store)).series
+    assert series.figures.count == len(RunStatus)
+    assert series.figures.success is not None
+    assert (series.figures.success.passed, series.figures.success.total) == (1, 3)
+    assert series.figures.retries is None
+
+
+async def test_workflows_come_by_name_and_gaps_are_empty_parts(ledger: Ledger) -> None:
+    for number, workflow in enumerate(("b", "a", "a")):
+        await ledger.run(f"1a{number}", workflow=workflow, started_at=MONDAY + DAY * number * 2)
+    report = await find_stats(ledger.store)
+    assert report.by is Span.DAY
+    assert [series.workflow for series in report.series] == ["a", "b"]
+    assert [bucket.figures.count for bucket in report.series[0].buckets] == [0, 0, 1, 0, 1]
+    assert report.series[1].buckets[2].figures.success is None
+    limited = await find_stats(ledger.store, since=MONDAY + DAY, until=MONDAY + 3 * DAY)
+    assert [(series.workflow, series.figures.count) for series in limited.series] == [("a", 1)]
+    assert (await find_stats(ledger.store, "c")).series == ()
+
+
+async def test_a_clear_change_for_the_worse_is_called_clear(ledger: Ledger) -> None:
+    for number in range(60):
+        is_good = number < 30 or number % 2
+        await ledger.run(
+            f"1a{number:02}",
+            status=RunStatus.COMPLETED if is_good else RunStatus.FAILED,
+            started_at=MONDAY + DAY * (number // 10),
+        )
+    series: Series = (await find_stats(ledger.store)).series[0]
+    assert series.trend.success == pytest.approx(-0.5)
+    assert series.trend.is_success_clear
+
+
+def test_quantiles_are_interpolated() -> None:
+    assert quantile([7.0], 0.99) == 7
+    assert quantile([1.0, 2.0], 0.5) == 1.5
+    values = sorted(random.Random(1).random() for _ in range(1001))
+    assert quantile(values, 0.9) == values[900]
+    assert (quantile(values, 0.0), quantile(values, 1.0)) == (values[0], values[-1])
+
+
+def test_parts_have_no_gaps_and_the_length_that_fits() -> None:
+    for length, span in ((timedelta(hours=30), Span.HOUR), (40 * DAY, Span.DAY), (400 * DAY, Span.WEEK)):
+        buckets = TimeBuckets.over(MONDAY, MONDAY + length)
+        assert buckets.span is span
+        assert buckets.starts[0] == MONDAY
+        assert buckets.part_of(MONDAY) == 0
+        assert buckets.part_of(MONDAY + length) == len(buckets.starts) - 1
+        assert buckets.starts[-1] <= MONDAY + length < buckets.end
+        assert all(start.astimezone().minute == 0 for start in buckets.starts)
+    weeks = TimeBuckets.over(datetime(2026, 11, 22, 23, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), Span.WEEK)
+    assert {start.weekday() for start in weeks.starts} == {0}
+
+
+def test_too_many_parts_are_refused() -> None:
+    with pytest.raises(InputError, match="too many parts of one hour"):
+        TimeBuckets.over(MONDAY, MONDAY + 365 * DAY, Span.HOUR)
