@@ -76,6 +76,8 @@ RUN_ELSEWHERE = [block for block in WORKFLOWS if block.mark == "run by the examp
 USABLE = [block for block in WORKFLOWS if block not in REFUSED and block not in RUN_ELSEWHERE]
 PROGRAMS = [block for block in BLOCKS if block.language == "python"]
 CONSOLES = [block for block in BLOCKS if block.language == "console"]
+TYPED_ALONG = ["quickstart", "finding-out-why", "time-travel", "bisect"]
+"""Pages that are typed from their first line to their last: their workflows fail and change on purpose."""
 
 
 def _id(block: Block) -> str:
@@ -211,7 +213,7 @@ def _folder_of(block: Block, files: Path) -> Path:
 
 @pytest.mark.parametrize(
     "block",
-    [block for block in USABLE if block.page.parent == ROOT / "docs" and block.page.stem != "quickstart"],
+    [block for block in USABLE if block.page.parent == ROOT / "docs" and block.page.stem not in TYPED_ALONG],
     ids=_id,
 )
 @pytest.mark.usefixtures("activated")
@@ -346,7 +348,7 @@ _RUN_ID = re.compile(r"\b1[0-9a-z]{10,12}\b")
 _DURATION = re.compile(r"\d+(\.\d+)? (ms|s)\b")
 
 
-@pytest.mark.parametrize("page", ["quickstart", "finding-out-why", "time-travel", "bisect"])
+@pytest.mark.parametrize("page", TYPED_ALONG)
 def test_a_page_to_type_along_does_what_it_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
