@@ -5,8 +5,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binex.analysis.bisect import Trial, are_apart, probability_below, sureness_of
-from binex.analysis.bisect_search import Moved, find_causes, minimise, most_trials
+from binex.analysis.bisection.report import Trial, are_apart, probability_below, sureness_of
+from binex.analysis.bisection.search import Moved, find_causes, minimise, most_trials
 
 NAMES = [f"c{number}" for number in range(9)]
 Truth = Callable[[frozenset[str]], Moved]
@@ -89,7 +89,7 @@ def test_the_probability_of_a_rate_is_that_of_the_beta_distribution() -> None:
 
 
 def rates(passed: int, total: int) -> Trial:
-    from binex.analysis.wilson import wilson_interval
+    from binex.analysis.repetition.wilson import wilson_interval
 
     low, high = wilson_interval(passed, total)
     return Trial(changes=(), passed=passed, total=total, rate=passed / total, low=low, high=high)
@@ -104,8 +104,17 @@ def test_five_of_five_and_none_of_five_are_apart_and_three_are_too_few() -> None
     assert not are_apart(rates(0, 1), rates(0, 1))
 
 
-def test_what_was_executed_once_counts_as_certain() -> None:
+def test_a_run_of_which_there_is_only_the_record_is_apart_from_what_is_surely_on_the_other_side() -> None:
+    assert are_apart(rates(1, 1), rates(0, 5))
+    assert are_apart(rates(5, 5), rates(0, 1))
+    assert not are_apart(rates(1, 1), rates(4, 5)), "one that passes four times of five does not come out worse"
+    assert not are_apart(rates(1, 1), rates(1, 5))
+    assert not are_apart(rates(4, 5), rates(0, 1))
+
+
+def test_what_was_executed_once_is_certain_only_where_nothing_is_left_to_chance() -> None:
     trial = rates(1, 1).model_copy(update={"moved": Moved.NO})
-    assert sureness_of([trial], 0.5) == 1
+    assert sureness_of([trial], 0.5, is_chance=False) == 1
+    assert sureness_of([trial], 0.5, is_chance=True) == 0.75
     five = rates(5, 5).model_copy(update={"moved": Moved.NO})
-    assert abs(sureness_of([five, trial], 0.5) - (1 - 0.5**6)) < 1e-12
+    assert abs(sureness_of([five, trial], 0.5, is_chance=True) - (1 - 0.5**6) * 0.75) < 1e-12

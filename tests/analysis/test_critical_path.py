@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from binex.analysis.critical_path import CriticalPath, critical_path
-from binex.analysis.task_values import Binds
-from binex.analysis.time_parts import TimeKind
+from binex.analysis.tasks.values import Binds
+from binex.analysis.timing.critical_path import CriticalPath, critical_path
+from binex.analysis.timing.time_parts import TimeKind
 from binex.loader import bind_source
 from binex.models.question import Answer, Question, QuestionKind, QuestionState
 from binex.models.run import Run, RunStatus
@@ -104,6 +104,21 @@ async def test_the_night_before_a_resume_is_idle_and_not_work(ledger: Ledger) ->
     check_sums(found)
     assert found.parts.idle_ms == night - 150
     assert found.parts.executed_ms == 450
+
+
+async def test_what_is_asked_beside_the_chain_is_no_part_of_it(ledger: Ledger) -> None:
+    run = await ledger.run("1aaa1", node_count=3, duration_ms=510.0, ended_at=at(510))
+    await ledger.attempt(run, "a", 0, 100)
+    await ledger.attempt(run, "b", 120, 380)
+    await ledger.attempt(run, "c", 20, 180)
+    question = Question(id="1aaa1~c~1", run_id="1aaa1", task="c", kind=QuestionKind.INPUT, text="?", asked_at=at(30))
+    await ledger.store.ask(question)
+    await ledger.store.close_question(question.id, QuestionState.TIMED_OUT, Answer(value="x", at=at(190)))
+    flow = "nodes: {a: {agent: local://x.y}, b: {agent: local://x.y, depends_on: [a]}, c: {agent: 'human://input'}}"
+    found = await critical_path(ledger.store, run, binding(flow))
+    check_sums(found)
+    assert [link.task for link in found.links] == ["a", "b"]
+    assert (found.parts.human_ms, found.parts.executed_ms, found.parts.own_ms) == (0, 480, 30)
 
 
 async def test_waiting_for_a_person_is_counted_apart(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from binex.analysis.artifacts import find_damage, get_artifact, list_artifacts
 from binex.analysis.debug import debug
-from binex.analysis.failure_kind import FailureKind
+from binex.analysis.failures.kind import FailureKind
 from binex.cli.render.look import Look
 from binex.cli.render.run_debug import run_debug
 from binex.errors import DamagedDataError

@@ -20,12 +20,13 @@ from binex.analysis.differences.model import (
     TaskDiff,
     TaskState,
 )
-from binex.analysis.text_diff import Change as Became
-from binex.analysis.text_diff import TextDiff
-from binex.loader import bind_source
+from binex.analysis.differences.text_diff import Change as Became
+from binex.analysis.differences.text_diff import TextDiff
+from binex.loader import Bound, bind_source
 from binex.models.breakpoint import read_breakpoint
 from binex.models.change import Change, ChangeKind
 from binex.models.run import Run, RunStatus
+from binex.models.workflow_source import WorkflowSource
 from binex.runtime.forks.request import Edit, ForkRequest
 from binex.runtime.session import Session, open_session
 from binex.runtime.stops.stops import Stops
@@ -559,3 +560,109 @@ async def test_only_as_many_contents_are_read_as_are_asked_for(bench: Bench) -> 
     assert all(output.value for one in every.tasks for output in one.outputs)
     named = await bench.diff(before, after, most=0, task="all")
     assert task(named, "all").outputs[0].value is not None
+
+
+LAYERS = """
+    name: layers
+    inputs: {v: {default: 1}, other: {default: {inner: x}}, list: {type: array, default: [p, q]}}
+    nodes:
+      whole: {agent: local://steps.give, inputs: {value: "${user.v}"}}
+      deep: {agent: local://steps.give, inputs: {value: {v: "${whole.output}"}}}
+      next: {agent: local://steps.give, inputs: {value: "${whole.output}"}}
+      last: {agent: local://steps.give, inputs: {value: "${deep.output}"}}
+      field: {agent: local://steps.give, inputs: {value: "${deep.output.v}"}}
+      inner: {agent: local://steps.give, inputs: {value: "${user.other.inner}"}}
+      items: {foreach: "${user.list}", agent: local://steps.give, inputs: {value: "${item}"}}
+      both: {agent: local://steps.give, inputs: {value: "${user.v}"}, depends_on: [whole]}
+"""
+
+
+async def test_hashes_say_which_variable_was_filled_in_without_reading_the_workflow(bench: Bench) -> None:
+    flow = """
+        name: chain
+        inputs: {v: {default: a}}
+        nodes:
+          first: {agent: local://steps.plan, inputs: {topic: "${user.v}"}}
+          second: {agent: local://steps.give, inputs: {value: "${first.output}"}}
+    """
+    before, after = await bench.run(flow), await bench.run(flow, v="b")
+    await bench.session.store.flush()
+    async with open_sqlite_store(bench.folder / ".binex", read_only=True) as store:
+        found = await diff_runs(store, before, after, _never_bind, most=0)
+    cause = only(found)
+    assert (cause.kind, cause.tasks, cause.leads_to) == (CauseKind.VARIABLE, ("first",), ("second",))
+    assert task(found, "first").parts[0].variables == ("v",)
+    value = task(found, "first").parts[0].value
+    assert value is not None
+    assert changed(value.text) == ["a", "b"]
+
+
+def _never_bind(source: WorkflowSource) -> Bound:
+    raise AssertionError(f"{source.file} was read")
+
+
+async def test_what_only_looks_like_a_variable_follows_from_the_task_that_made_it(bench: Bench) -> None:
+    found = await bench.diff(await bench.run(LAYERS), await bench.run(LAYERS, v="2"))
+    cause = only(found)
+    assert (cause.parts, set(cause.tasks)) == (("v",), {"whole", "both"})
+    assert set(cause.leads_to) == {"deep", "next", "last", "field"}
+    assert {one.task: one.follows_from for one in found.different if one.task in cause.leads_to} == {
+        "deep": ("whole",),
+        "next": ("whole",),
+        "last": ("deep",),
+        "field": ("deep",),
+    }
+
+
+async def test_items_and_fields_that_are_as_another_variable_are_told_apart(bench: Bench) -> None:
+    before = await bench.run(LAYERS, v="x", other={"inner": "x"}, list=["x", "q"])
+    after = await bench.run(LAYERS, v="y", other={"inner": "y"}, list=["y", "q"])
+    found = await bench.diff(before, after)
+    used = {cause.parts: set(cause.tasks) for cause in found.causes}
+    assert used == {("v",): {"whole", "both"}, ("other",): {"inner"}, ("list",): {"items[0]"}}
+
+
+async def test_a_list_that_another_was_put_in_the_place_of_is_the_cause_of_its_new_items(bench: Bench) -> None:
+    flow = """
+        name: lists
+        inputs: {a: {type: array, default: [x, y]}, b: {type: array, default: [x, y, z]}}
+        nodes:
+          each: {foreach: "${user.a}", agent: local://steps.give, inputs: {value: "${item}"}}
+          all: {agent: local://steps.give, inputs: {value: "${each.output}"}}
+    """
+    found = await bench.diff(await bench.run(flow), await bench.run(flow.replace("user.a}", "user.b}")))
+    cause = only(found)
+    assert (cause.kind, cause.tasks, cause.text) == (
+        CauseKind.CHANGED,
+        ("each", "each[2]"),
+        "its foreach changed",
+    )
+    assert (cause.follows_from, cause.leads_to) == ((), ("all",))
+
+
+async def test_what_neither_run_has_ended_is_no_difference(bench: Bench) -> None:
+    flow = """
+        name: asking
+        nodes:
+          first: {agent: local://steps.give, inputs: {value: 1}}
+          ask: {agent: human://input, system_prompt: "Well?", inputs: {value: "${first.output}"}}
+    """
+    before, after = await bench.run(flow), await bench.run(flow)
+    assert after.status is RunStatus.WAITING
+    found = await bench.diff(before, after)
+    assert (found.is_equal, found.causes) == (True, ())
+
+
+async def test_a_record_that_is_gone_is_called_so_and_not_that_the_run_stopped(bench: Bench, tmp_path: Path) -> None:
+    before, after = await bench.story(), await bench.story()
+    await bench.session.store.flush()
+    with closing(sqlite3.connect(tmp_path / ".binex" / "binex.db")) as connection, connection:
+        connection.execute(
+            "DELETE FROM records WHERE task IN ('plan', 'each[1]') AND run = (SELECT seq FROM runs WHERE id = ?)",
+            (after.id,),
+        )
+    found = await bench.diff(before, after)
+    assert {(cause.kind, cause.tasks) for cause in found.causes} == {
+        (CauseKind.MISSING, ("plan",)),
+        (CauseKind.MISSING, ("each[1]",)),
+    }

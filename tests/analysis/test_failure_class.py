@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from binex.analysis.failure_class import FailureClass, FailureKind, classify
-from binex.analysis.failure_groups import FailureGroup, group_failures
-from binex.analysis.failures import failures
-from binex.analysis.user_frame import last_user_frame
+from binex.analysis.failures.classes import FailureClass, FailureKind, classify
+from binex.analysis.failures.failed_tasks import failures
+from binex.analysis.failures.groups import FailureGroup, group_failures
+from binex.analysis.failures.user_frame import last_user_frame
 from binex.models.run import RunStatus
 from binex.models.task import ErrorInfo, ErrorKind, ExecutionRecord, TaskStatus
 from binex.runtime.assembly import People
@@ -49,6 +49,17 @@ def pick(n):
     return n
 def fetch(url, n):
     return get(url)
+def plain(url):
+    import urllib.error, urllib.request
+    try:
+        return urllib.request.urlopen(url).read()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
+def connect():
+    import socket
+    with socket.socket() as to:
+        to.connect(("127.0.0.1", 9))
 """
 FLOW = """
 name: faults
@@ -97,6 +108,13 @@ nodes:
   wire_failed: {agent: local://steps.get, inputs: {url: "SERVER/500"}, retry_policy: {max_retries: 0}}
   wire_refused: {agent: local://steps.get, inputs: {url: "SERVER/404"}, retry_policy: {max_retries: 0}}
   wire_nobody: {agent: local://steps.get, inputs: {url: "http://127.0.0.1:9/"}, retry_policy: {max_retries: 0}}
+  plain_limited: {agent: local://steps.plain, inputs: {url: "SERVER/429"}, retry_policy: {max_retries: 0}}
+  plain_key: {agent: local://steps.plain, inputs: {url: "SERVER/401"}, retry_policy: {max_retries: 0}}
+  plain_nobody: {agent: local://steps.connect, retry_policy: {max_retries: 0}}
+  no_right:
+    agent: llm://mock/a
+    inputs: {q: hi}
+    config: {answers: [{error: {status: 403, body: not in your country}}]}
   list: {agent: local://steps.give, inputs: {value: [1, 2, 3, 4, 5]}}
   each: {foreach: "${list}", agent: local://steps.pick, inputs: {n: "${item}"}, retry_policy: {max_retries: 0}}
   fetches: {foreach: "${list}", agent: local://steps.fetch, inputs: {url: "SERVER/429", n: "${item}"},
@@ -158,8 +176,12 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
         ("human", FailureKind.HUMAN, "nobody answered in time"),
         ("input", FailureKind.INPUT, "foreach needs a list, and ${code_less} is text"),
         ("wire_limited", FailureKind.RATE_LIMIT, "rate limited by 127.0.0.1"),
-        ("wire_failed", FailureKind.UNREACHABLE, "127.0.0.1 could not be reached, or failed (500)"),
+        ("wire_failed", FailureKind.UNREACHABLE, "127.0.0.1 failed (500)"),
         ("wire_refused", FailureKind.REFUSED, "127.0.0.1 refused the request (404)"),
+        ("plain_limited", FailureKind.RATE_LIMIT, "rate limited by the other side"),
+        ("plain_key", FailureKind.AUTHENTICATION, "the other side did not accept the key (401)"),
+        ("plain_nobody", FailureKind.UNREACHABLE, "the other side could not be reached, or failed"),
+        ("no_right", FailureKind.AUTHENTICATION, "mock does not allow that with this key (403)"),
         ("wire_nobody", FailureKind.UNREACHABLE, "127.0.0.1 could not be reached, or failed"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from binex.analysis.json_diff import (
+from binex.analysis.differences.json_diff import (
     MOST_CHANGES,
     JsonChangeKind,
     JsonDiff,

@@ -10,14 +10,14 @@ import pytest
 from a2a.types import Part
 
 from binex.analysis.artifacts import get_artifact
-from binex.analysis.blame import blame
-from binex.analysis.blame_model import SentenceBlame, SpeakerKind
-from binex.analysis.blame_sources import MOST_BYTES
 from binex.analysis.find import find_artifact
-from binex.analysis.lineage import lineage
-from binex.analysis.lineage_model import ArtifactLineage, LineageKind, LinkKind
-from binex.analysis.lineage_sources import Sources
-from binex.analysis.passages import Likeness
+from binex.analysis.lineage.blame import blame
+from binex.analysis.lineage.blame_model import SentenceBlame, SpeakerKind
+from binex.analysis.lineage.blame_sources import MOST_BYTES
+from binex.analysis.lineage.model import ArtifactLineage, LineageKind, LinkKind
+from binex.analysis.lineage.passages import Likeness
+from binex.analysis.lineage.sources import Sources
+from binex.analysis.lineage.tree import lineage
 from binex.errors import InputError
 from binex.loader import bind_source
 from binex.models.change import Change, ChangeKind

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from binex.analysis.passages import Likeness, Text, sentences_of, texts_in
+from binex.analysis.lineage.passages import Likeness, Text, sentences_of, texts_in
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heron", "ivory", "jade", "kelp", "lotus"]
 QUOTES = "\"'\u201d\u2019)]"
@@ -104,3 +104,8 @@ def test_hostile_texts_take_no_longer_than_others() -> None:
             assert len(sentence) <= 2000
             assert text.find(sentence) is not None
     assert time.perf_counter() - began < 20  # a second alone
+
+
+def test_one_long_word_of_a_sentence_is_not_the_sentence() -> None:
+    assert Text("yes-seahorses").find("A plan about seahorses") is None
+    assert Text("thermodynamics").find("The old thermodynamics of it") is None

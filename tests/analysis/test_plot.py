@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from binex.analysis.plot import require_picture, write_plot
-from binex.analysis.stats import StatsReport, find_stats
-from binex.analysis.time_buckets import Span
+from binex.analysis.statistics.plot import require_picture, write_plot
+from binex.analysis.statistics.stats import StatsReport, find_stats
+from binex.analysis.statistics.time_buckets import Span
 from binex.errors import InputError, StoreError
 from binex.models.run import RunStatus
 from tests.analysis.conftest import Ledger

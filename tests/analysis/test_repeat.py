@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from binex.analysis.likeness import Likeness, find_likeness
-from binex.analysis.repeat import RepeatReport, Repetition, StopReason, compare_repetitions
-from binex.analysis.samples import Sample
-from binex.analysis.similarity import Reading
-from binex.analysis.wilson import wilson_interval
+from binex.analysis.repetition.likeness import Likeness, find_likeness
+from binex.analysis.repetition.report import RepeatReport, Repetition, StopReason, compare_repetitions
+from binex.analysis.repetition.samples import Sample
+from binex.analysis.repetition.similarity import Reading
+from binex.analysis.repetition.wilson import wilson_interval
 from binex.models.call import Spend
 from binex.models.run import Origin, Run, RunMode, RunStatus
 from binex.models.task import TaskStatus

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binex.analysis.replayed import compare_replay
-from binex.analysis.retention import (
+from binex.analysis.room.retention import (
     CleaningPlan,
     Protection,
     Retention,
     plan_cleaning,
     removal_order,
 )
-from binex.analysis.stored_size import total_of
-from binex.analysis.usage import measure, measure_run
+from binex.analysis.room.stored_size import total_of
+from binex.analysis.room.usage import measure, measure_run
 from binex.models.run import Run, RunStatus
 from binex.runtime.cleaning import clean
 from binex.stores.doctor import Severity, examine

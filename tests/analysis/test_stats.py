@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from binex.analysis.stats import Series, find_stats
-from binex.analysis.stats_counting import quantile
-from binex.analysis.time_buckets import Span, TimeBuckets
+from binex.analysis.statistics.counting import quantile
+from binex.analysis.statistics.stats import Series, find_stats
+from binex.analysis.statistics.time_buckets import Span, TimeBuckets
 from binex.errors import InputError
 from binex.models.call import Spend
 from binex.models.run import Origin, RunMode, RunStatus
@@ -69,6 +69,15 @@ async def test_what_did_not_end_by_itself_is_counted_and_judged_by_nobody(ledger
     assert series.figures.success is not None
     assert (series.figures.success.passed, series.figures.success.total) == (1, 3)
     assert series.figures.retries is None
+
+
+async def test_what_was_executed_elsewhere_counts_too(ledger: Ledger) -> None:
+    """A trace of another program is a run that every command reads."""
+    run = await ledger.run("1trace", workflow="theirs", is_imported=True, duration_ms=20)
+    await ledger.attempt(run, "chat", 0, 20)
+    await ledger.run("1fork", workflow="theirs", is_imported=True, origin=Origin(parent="1trace", mode=RunMode.FORK))
+    (whole, node) = (await find_stats(ledger.store, "theirs")).series
+    assert (whole.figures.count, node.node, node.figures.count) == (1, "chat", 1)
 
 
 async def test_workflows_come_by_name_and_gaps_are_empty_parts(ledger: Ledger) -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from binex.analysis.call_timeline import call_timeline
-from binex.analysis.failure_class import FailureKind
-from binex.analysis.task_detail import TaskDetail, task_detail
-from binex.analysis.task_parts import Given
+from binex.analysis.debug import debug
+from binex.analysis.failures.classes import FailureKind
+from binex.analysis.tasks.detail import DetailReader, TaskDetail, task_detail
+from binex.analysis.tasks.parts import Given
+from binex.analysis.timing.call_timeline import call_timeline
 from binex.errors import InputError
 from binex.loader import bind_source
+from binex.models.names import node_of
 from binex.models.run import Run, RunStatus
 from binex.models.task import TaskStatus
 from binex.runtime.session import Session, open_session
@@ -248,3 +250,17 @@ async def test_calls_stand_under_their_task_with_their_offset(shapes: Shapes) ->
     assert starts == sorted(starts)
     assert calls[2].cost_usd == 0.25
     assert calls[2].usage is not None
+
+
+async def test_a_reader_of_all_tasks_says_of_each_what_is_said_of_it_alone(shapes: Shapes) -> None:
+    store = shapes.session.store
+    found = await debug(store, shapes.run)
+    records = [record for task in found.tasks for record in task.records]
+    reader = DetailReader(store, found.run, records, await store.list_questions(shapes.run.id), bind_source)
+    timings = {task.timing.task: task.timing for task in found.tasks}
+    for task in found.tasks:
+        path = task.timing.task
+        items = tuple(timing for name, timing in timings.items() if name != path and node_of(name) == path)
+        detail = await reader.read(task.timing.model_copy(update={"items": items}), task.artifacts)
+        alone = await shapes(path)
+        assert detail.model_copy(update={"timing": alone.timing}) == alone

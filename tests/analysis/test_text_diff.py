@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binex.analysis import alignment
-from binex.analysis.text_diff import MOST_CHARACTERS, Change, Piece, TextDiff, diff_text
+from binex.analysis.differences import alignment
+from binex.analysis.differences.text_diff import MOST_CHARACTERS, Change, Piece, TextDiff, diff_text
 
 WORDS = st.text(alphabet="ab .,\n\t日本né'1-", max_size=60)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from binex.analysis.bisect import BisectReport
+from binex.analysis.bisection.report import BisectReport
 from binex.cli.render.bisect import bisect_report
 from binex.cli.render.look import Look
 from tests.cli.conftest import TIMEOUT_S, Shell, environment

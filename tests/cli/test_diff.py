@@ -54,7 +54,7 @@ def test_one_run_alone_is_compared_with_the_previous_one_and_that_is_said(story:
 def test_a_fork_alone_is_compared_with_the_run_it_was_made_from(story: Shell) -> None:
     assert story("replay", "latest", "--edit", "plan.output=by hand", "-q").code == 0
     said = story("diff")
-    assert "the run that it was made from" in said.err
+    assert said.err.endswith("the run that it was made from\n")
     assert "First cause: task 'plan' — a person changed it by hand" in said.out
 
 
@@ -203,3 +203,24 @@ def test_damage_is_named_in_place_and_the_rest_is_shown(story: Shell) -> None:
 def test_a_workflow_with_another_name_is_said(story: Shell) -> None:
     assert story("run", "good.yaml", "-q").code == 0
     assert "their workflows are different ones, 'story' and 'good'" in story("diff", "story", "good").out
+
+
+ASKING = """
+    name: asking
+    nodes:
+      ask: {agent: human://input, system_prompt: "Well?", inputs: {value: 1}}
+      then: {agent: local://steps.give, inputs: {value: "${ask.output}"}}
+"""
+
+
+def test_a_run_that_waits_says_what_has_not_ended_in_it_and_what_follows(story: Shell) -> None:
+    story.write("asking.yaml", ASKING)
+    story("run", "asking.yaml", "-q")
+    story("run", "asking.yaml", "-q")
+    assert "equal so far: the only task of run" in story("diff").out
+    story("answer", "latest~1", "ask", "hello")
+    story("resume", "latest~1", "-q")
+    said = story("diff", "latest~1", "latest").out
+    assert "(after) is waiting, and in it never ended: ask, then" in " ".join(said.split())
+    said = story("diff", "latest", "latest~1").out
+    assert "(before) is waiting, and in it never ended: ask, then" in " ".join(said.split())

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from binex.analysis.graph_fold import fold
 from binex.analysis.run_graph import GraphEdge, GraphNode, RunGraph
 from binex.analysis.run_graph import graph_of as run_graph_of
-from binex.cli.render.graph import graph
-from binex.cli.render.graph_buses import plan_drawing
+from binex.cli.render.graph.buses import plan_drawing
+from binex.cli.render.graph.drawing import graph
 from binex.cli.render.look import Look
 from binex.cli.render.text import width_of
 from binex.loader import bind_workflow

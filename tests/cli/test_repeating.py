@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from binex.analysis.likeness import Group, Standing
-from binex.analysis.repeat import RepeatReport, Repetition, Spread, Spreads
-from binex.analysis.samples import Sample
+from binex.analysis.repetition.likeness import Group, Standing
+from binex.analysis.repetition.report import RepeatReport, Repetition, Spread, Spreads
+from binex.analysis.repetition.samples import Sample
 from binex.cli.fork_options import ForkOptions
 from binex.cli.options import ExecutionOptions
 from binex.cli.render.look import Look

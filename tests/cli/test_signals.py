@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,31 @@ def test_an_interrupt_while_starting_shows_no_traceback_of_binex(shell: Shell, d
     if "Traceback" in err or process.returncode == -signal.SIGINT:
         return  # Python itself had not started yet
     assert process.returncode == 130
+
+
+_INTERRUPTED = """
+import sys
+from binex.cli.main import main
+
+class Interrupts:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "binex.cli.runs":
+            type("MadeMeanwhile", (), {"member": Interrupts()})
+
+sys.meta_path.insert(0, Finder())
+sys.exit(main(["runs"]))
+"""
+
+
+def test_an_interrupt_that_comes_while_a_class_is_made_is_one_as_well(shell: Shell) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], cwd=shell.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_a_run_of_another_process_is_cancelled(shell: Shell) -> None:

@@ -1,18 +1,15 @@
 """``binex trace`` and ``binex debug`` with everything that can be asked of them."""
 
-import json
 import re
-import signal
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import shlex
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from binex.cli.render.text import width_of
-from tests.cli.conftest import TIMEOUT_S, Shell, environment
+from tests.cli.conftest import Shell
+from tests.cli.terminals import on_a_terminal
 
 FAULTS = """
 name: faults
@@ -167,6 +164,59 @@ def test_errors_of_a_run_without_any_says_so(shell: Shell) -> None:
     assert (said.code, said.out.splitlines()[-1]) == (0, "no task failed")
 
 
+def test_errors_of_a_run_that_the_budget_stopped_names_the_task_and_the_way_on(shell: Shell) -> None:
+    shell.write("steps.py", "def give(value): return value\n")
+    shell.write(
+        "dear.yaml",
+        """
+        budget: {max_cost: 1}
+        nodes:
+          a: {agent: llm://mock/a, inputs: {q: 1}, config: {answers: [{text: hi, price: 0.9}]}}
+          b: {agent: llm://mock/a, inputs: {q: "${a}"}, config: {answers: [{text: hi, price: 0.9}]}}
+        """,
+    )
+    assert shell("run", "dear.yaml", "-q").code == 1
+    for view in (["debug"], ["debug", "--errors"]):
+        found = shell(*view, "--json").json()
+        assert "; 'b' failed (the budget of the run ($1.00) does not allow the next call)." in found["verdict"]
+        assert [group["kind"] for group in found["causes"]] == ["budget"]
+        text = shell(*view).out
+        assert re.search(r"fix: go on with more: binex resume \w+ --budget AMOUNT", text)
+
+
+def test_a_failed_task_whose_record_is_damaged_is_missed_and_the_calls_of_others_are_not_needed(faults: Shell) -> None:
+    with closing(sqlite3.connect(faults.folder / ".binex" / "binex.db")) as connection, connection:
+        connection.execute("UPDATE records SET doc = 'torn' WHERE task LIKE 'each%'")
+        connection.execute("UPDATE calls SET doc = 'torn' WHERE task = 'limited'")
+    said = faults("debug", "--errors")
+    assert said.code == 4
+    assert "4 of 8 cannot be read" in said.out
+    assert "rate limit  rate limited by mock" in said.out
+    named = said.err.splitlines()
+    assert len(named) == len(set(named))  # each once, however many questions came upon it
+    assert any("call 1 of attempt 1 at limited" in line for line in named)
+
+
+@pytest.mark.parametrize("view", [["debug"], ["debug", "--errors"], ["debug", "--node", "limited"]], ids=" ".join)
+def test_the_commands_that_are_told_work_where_they_are_typed(faults: Shell, view: list[str]) -> None:
+    (faults.folder / ".binex").rename(faults.folder / "a store")
+    text = faults(*view, "--dir", "a store").out
+    (told,) = re.findall(r"word for word: binex (.*limited.*)", text)
+    assert faults(*shlex.split(told)).code == 0
+    for line in text.partition("Next\n")[2].splitlines():
+        assert line.split("   ")[0].endswith("--dir 'a store'")
+
+
+def test_a_run_that_cannot_be_read_is_damaged_and_not_unknown(faults: Shell) -> None:
+    with closing(sqlite3.connect(faults.folder / ".binex" / "binex.db")) as connection, connection:
+        connection.execute("UPDATE runs SET doc = 'torn'")
+    for command in ("trace", "debug"):
+        said = faults(command, "latest")
+        assert (said.code, said.out) == (4, "")
+        assert "its document is not JSON" in said.err
+        assert "fix: binex doctor" in said.err
+
+
 def test_debug_of_a_node_says_first_why_it_failed(faults: Shell) -> None:
     debug, trace = faults("debug", "--node", "limited").out, faults("trace", "--node", "limited").out
     assert debug.index("Why it failed") < debug.index("Attempts")
@@ -201,150 +251,13 @@ def test_damaged_pieces_are_named_and_the_rest_is_shown(shell: Shell) -> None:
     assert "xxxxx" in node.out  # what it made itself is there
 
 
-def test_a_terminals_lines_are_no_wider_than_it(faults: Shell) -> None:
-    import os
-    import pty
-
-    for view in (["trace", "--critical-path"], ["debug", "--errors"], ["trace", "--calls"]):
-        master, slave = pty.openpty()
-        with subprocess.Popen(
-            faults.command(*view),
-            cwd=faults.folder,
-            env=environment(COLUMNS="40", NO_COLOR="1", TERM="xterm"),
-            stdout=slave,
-            stderr=subprocess.STDOUT,
-        ) as process:
-            os.close(slave)
-            seen = b""
-            try:
-                while piece := os.read(master, 65536):
-                    seen += piece
-            except OSError:
-                pass
-            assert process.wait(TIMEOUT_S) == 0
-        os.close(master)
-        lines = [line for line in seen.decode().splitlines() if "binex calls show" not in line]
-        assert max(width_of(line) for line in lines) <= 60 if view[0] == "debug" else 40
-
-
-LIVE = """
-name: live
-inputs: {gate: {}}
-nodes:
-  a: {agent: local://gated.give, inputs: {value: 1}}
-  b: {agent: local://gated.wait, inputs: {gate: "${user.gate}"}, depends_on: [a]}
-  c: {agent: local://gated.CLOSING, inputs: {value: "${b}"}, retry_policy: {max_retries: 0}}
-"""
-GATED = """
-import pathlib, time
-def give(value): return value
-def fail(value): raise ValueError("no luck")
-def wait(gate):
-    while not pathlib.Path(gate).exists():
-        time.sleep(0.02)
-    return "open"
-"""
-
-
-@contextmanager
-def a_gated_run(shell: Shell, closing: str = "give") -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A run of another process that goes on when a file is there."""
-    shell.write("gated.py", GATED)
-    shell.write("live.yaml", LIVE.replace("CLOSING", closing))
-    gate = shell.folder / "gate"
-    with subprocess.Popen(
-        shell.command("run", "live.yaml", "--var", f"gate={gate}"),
-        cwd=shell.folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if "b  started" in line:
-                    break
-            yield process, gate
-        finally:
-            process.kill()
-            process.communicate()
-
-
-@contextmanager
-def a_follower(shell: Shell, *options: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        shell.command("trace", "--follow", *options),
-        cwd=shell.folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize(("closing", "code"), [("give", 0), ("fail", 1)])
-def test_a_run_of_another_process_is_followed_to_its_end(shell: Shell, closing: str, code: int) -> None:
-    with a_gated_run(shell, closing) as (_, gate), a_follower(shell) as follower:
-        assert follower.stderr is not None
-        seen = ""
-        while "b  started" not in seen:
-            seen += follower.stderr.readline()
-        assert "a  completed" in seen
-        gate.touch()
-        out, err = follower.communicate(timeout=TIMEOUT_S)
-    assert follower.returncode == code
-    assert out == ""
-    assert "b  completed" in err
-    assert re.search(r"run \w+ (completed|failed) in ", err)
-    assert ("no luck" in err) is (closing == "fail")
-
-
-def test_followed_as_json_it_is_a_document_a_line_as_things_happen(shell: Shell) -> None:
-    with a_gated_run(shell) as (_, gate), a_follower(shell, "--json") as follower:
-        assert follower.stdout is not None
-        events = []
-        while not events or (events[-1]["event"], events[-1].get("task")) != ("task_started", "b"):
-            events.append(json.loads(follower.stdout.readline()))
-        gate.touch()
-        out, _ = follower.communicate(timeout=TIMEOUT_S)
-    events += [json.loads(line) for line in out.splitlines()]
-    assert [event["event"] for event in (events[0], events[-1])] == ["run_started", "run_ended"]
-    settled = [event["record"]["task"] for event in events if event["event"] == "task_settled"]
-    assert settled == ["a", "b", "c"]
-    assert events[-1]["summary"]["run"]["status"] == "completed"
-
-
-def test_a_run_whose_process_dies_is_interrupted(shell: Shell) -> None:
-    with a_gated_run(shell) as (process, _), a_follower(shell) as follower:
-        assert follower.stderr is not None
-        while "b  started" not in follower.stderr.readline():
-            pass
-        process.kill()
-        process.wait()
-        _, err = follower.communicate(timeout=TIMEOUT_S)
-    assert follower.returncode == 130
-    assert "interrupted" in err
-    assert "binex resume" in err
-
-
-def test_an_interrupt_leaves_the_run_alone(shell: Shell) -> None:
-    with a_gated_run(shell) as (process, gate), a_follower(shell) as follower:
-        assert follower.stderr is not None
-        while "b  started" not in follower.stderr.readline():
-            pass
-        begun = time.monotonic()
-        follower.send_signal(signal.SIGINT)
-        _, err = follower.communicate(timeout=TIMEOUT_S)
-        assert time.monotonic() - begun < 5
-        assert follower.returncode == 130
-        assert "Traceback" not in err
-        gate.touch()
-        assert process.wait(TIMEOUT_S) == 0
+@pytest.mark.parametrize("view", VIEWS, ids=" ".join)
+def test_a_terminals_lines_are_no_wider_than_it(faults: Shell, view: list[str]) -> None:
+    code, seen = on_a_terminal(faults, 40, *view, NO_COLOR="1")
+    assert code == 0
+    lines = [line for line in seen.splitlines() if not line.startswith("  binex ")]  # what is to be copied is whole
+    assert [line for line in lines if width_of(line) > 40] == []
+    assert len(lines) > 3
 
 
 def test_a_run_that_has_ended_is_told_at_once(faults: Shell) -> None:
@@ -352,12 +265,3 @@ def test_a_run_that_has_ended_is_told_at_once(faults: Shell) -> None:
     assert (said.code, said.out) == (1, "")
     assert "limited  failed" in said.err
     assert "each  has 3 items" in said.err
-
-
-def test_a_run_that_waits_ends_with_its_code(shell: Shell) -> None:
-    shell.write("ask.yaml", 'nodes: {a: {agent: "human://input", inputs: {q: 1}}}')
-    assert shell("run", "ask.yaml", "--no-wait", "-q").code == 75
-    said = shell("trace", "--follow")
-    assert said.code == 75
-    assert "binex answer" in said.err
-    assert "waits for a person" in shell("trace").out

@@ -419,4 +419,8 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     assert "font: false" in settings
     assert re.findall(r"https?://|extra_javascript|extra_css|analytics", settings.replace("no analytics", "")) == []
     for page in PAGES:
-        assert re.findall(r"!\[|<(?:img|script|iframe|link)\b", page.read_text("utf-8")) == []
+        text = page.read_text("utf-8")
+        assert re.findall(r"!\[[^\]]*\]\((?!images/)|<(?:img|script|iframe|link)\b", text) == []
+        for image in re.findall(r"!\[[^\]]*\]\((images/[^)]+)\)", text):
+            drawing = (page.parent / image).read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+            assert re.findall(r"https?://|<script|<image|url\((?!#)", drawing) == []

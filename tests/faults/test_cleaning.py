@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from binex.analysis.retention import Retention, plan_cleaning
+from binex.analysis.room.retention import Retention, plan_cleaning
 from binex.errors import RunError
 from binex.models.run import Durability, Origin, RunMode, RunStatus
 from binex.runtime.cleaning import clean
@@ -32,7 +32,7 @@ RUNS = 30
 STAYING = ("1r03", "1r04", "1r29")
 """One that is kept, what that was made from, and one that is kept by a name."""
 CLEANING = """
-    from binex.analysis.retention import Retention, plan_cleaning
+    from binex.analysis.room.retention import Retention, plan_cleaning
     from binex.runtime.cleaning import clean
     async with open_sqlite_store(folder, durability=Durability(sys.argv[2])) as store:
         stock = await store.take_stock()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binex.models.safe_text import escape
-from binex.reports.html.elements import Markup, element, markup
+from binex.reports.html.elements import LONGEST, Markup, element, markup
 from binex.reports.html.room import VALUE_LENGTH, Room
 
 TEXT = st.text(st.characters(exclude_categories=[]))
@@ -40,6 +40,14 @@ def test_what_is_not_there_is_left_out() -> None:
     assert element("p", None, [], title=None, open=False, hidden=True) == "<p hidden></p>"
     assert element("rect", x=1.0, y=0.126, aria_label="a&b") == '<rect x="1" y="0.13" aria-label="a&amp;b"></rect>'
     assert element("br") == "<br>"
+
+
+def test_names_and_titles_are_bounded() -> None:
+    """Whoever wrote an imported run may call a tool by the text of a book."""
+    found = Read(element("p", "<" * 1_000_000, title='"' * 1_000_000))
+    assert found.texts == "<" * LONGEST + "… [cut]"
+    assert found.tags == [("p", {"title": '"' * LONGEST + "… [cut]"})]
+    assert len(element("p", Markup("x" * 1_000_000))) > 1_000_000
 
 
 def test_only_what_was_made_here_is_markup() -> None:

@@ -23,7 +23,7 @@ nodes:
     system_prompt: "Plan about ${user.topic}"
     config: {temperature: 0.5, answers: [{text: "Plan B <b>bold</b>", price: 0.0123, usage: {input_tokens: 1204}}]}
     inputs: {topic: "${user.topic}"}
-  odd: {agent: local://agents.odd}
+  odd: {agent: local://agents.a_function_whose_name_is_much_longer_than_a_page_on_a_telephone_is_wide_and_goes_on}
   each: {foreach: "${user.n}", agent: local://agents.give, inputs: {value: "${item}"}}
   big: {agent: local://agents.big, inputs: {}, depends_on: [odd]}
   fails: {agent: local://agents.refuse, inputs: {v: "${odd.output}"}, retry_policy: {max_retries: 1, delay_ms: 20}}
@@ -35,7 +35,7 @@ nodes:
 AGENTS = f"""
 EVIL = {EVIL!r}
 
-def odd(): return EVIL
+def a_function_whose_name_is_much_longer_than_a_page_on_a_telephone_is_wide_and_goes_on(): return EVIL
 def give(value, each=None): return value
 def big(): return "large " * 30_000
 def refuse(v): raise ValueError(EVIL)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from binex.analysis.bisect import BisectReport, BisectVerdict, StoppedBy, ThingKind
-from binex.analysis.bisect_search import Moved
+from binex.analysis.bisection.report import BisectReport, BisectVerdict, StoppedBy, ThingKind
+from binex.analysis.bisection.search import Moved
 from binex.errors import InputError
 from binex.models.change import Change, ChangeKind
 from binex.models.run import RunMode, RunSummary

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binex.analysis.bisect import BisectVerdict, StoppedBy
-from binex.analysis.bisect_commits import CommitReport, CommitState, halve
+from binex.analysis.bisection.commits import CommitReport, CommitState, halve
+from binex.analysis.bisection.report import BisectVerdict, StoppedBy
 from binex.errors import InputError
 from binex.models.run import RunSummary
 from binex.runtime.bisecting.commits import CommitBisector
@@ -224,6 +224,14 @@ async def test_commits_that_are_not_there_or_not_in_order_are_refused(open_bench
     repo.commit("nothing in common", flow__yaml=FLOW)
     with pytest.raises(InputError, match="not an ancestor"):
         await bisect(bench, good, bad, (None, "other"))
+
+
+async def test_where_not_all_history_was_fetched_it_is_said_how_to_fetch_it(open_bench: OpenBench) -> None:
+    bench, repo, good, bad = await history(open_bench)
+    (bench.folder / ".git" / "shallow").write_text(repo.ids[-2] + "\n")  # as 'git clone --depth 2' leaves it
+    with pytest.raises(InputError, match="is not an ancestor") as raised:
+        await bisect(bench, good, bad)
+    assert raised.value.fix == "not all history was fetched, fetch the rest of it: git fetch --unshallow"
 
 
 async def test_without_a_repository_that_is_said(open_bench: OpenBench) -> None:

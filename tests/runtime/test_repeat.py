@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binex.analysis.repeat import RepeatReport, StopReason
+from binex.analysis.repetition.report import RepeatReport, StopReason
 from binex.errors import DamagedDataError, InputError
 from binex.models.change import Change, ChangeKind
 from binex.models.event import Event, RunStarted

@@ -2,9 +2,10 @@
 
 import io
 import os
+import sqlite3
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from binex.models.run import RunStatus
 from binex.models.task import TaskStatus
 from binex.stores.backends.memory import MemoryStore
 from binex.stores.backends.sqlite import open_sqlite_store
+from binex.stores.bundle_store import Content
 from binex.stores.bundles.importing import bring_in
 from binex.stores.bundles.layout import MEMBERS
 from binex.stores.bundles.reading import Bundle
@@ -22,7 +24,17 @@ from binex.stores.bundles.writing import write_bundle
 from binex.stores.doctor import Severity, examine, repair
 from binex.stores.run_store import RunStore
 from tests.stores.bundling import CHILD, LARGE, PARENT, exported, imported, keep_family, members_of
-from tests.stores.making import SOURCE, OpenStore, artifact_file, make_artifact, make_record, make_run, other_process
+from tests.stores.making import (
+    SOURCE,
+    OpenStore,
+    artifact_file,
+    keep_exchange,
+    make_artifact,
+    make_call,
+    make_record,
+    make_run,
+    other_process,
+)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -270,6 +282,7 @@ async def test_what_packs_like_a_bomb_is_not_packed(folder: Path) -> None:
 
 _DYING = """
 import io
+from binex.stores.bundle_store import Content
 from binex.stores.bundles.importing import bring_in
 from binex.stores.bundles.reading import Bundle
 
@@ -358,3 +371,32 @@ async def test_a_store_that_may_only_be_read_takes_nothing_in(
         with pytest.raises(StoreError, match="opened for reading only"):
             await imported(other, data)
     assert list((tmp_path / "other" / "tmp").iterdir()) == []
+
+
+async def test_what_was_said_comes_in_though_a_cleaning_removed_it_while_the_import_counted_on_it(
+    open_store: OpenStore, folder: Path, other: RunStore
+) -> None:
+    class Cleaned(Bundle):
+        """One that lets everything that was said be removed right after it was found to be there."""
+
+        is_armed = False
+
+        def blobs(self) -> Iterator[Content]:
+            yield from super().blobs()
+            for path in folder.glob("blobs/*/*") if self.is_armed else ():
+                path.unlink()
+                with closing(sqlite3.connect(folder / "binex.db")) as connection, connection:
+                    for table in ("calls", "links", "blobs"):
+                        connection.execute(f"DELETE FROM {table}")
+
+    data = await exported(other, await keep_family(other))
+    async with open_store() as store:
+        async with store.open_run(make_run("1a"), SOURCE):
+            keep_exchange(store, make_call("1a"), b"z" * LARGE)
+        await store.flush()
+        assert list(folder.glob("blobs/*/*"))
+        bundle = Cleaned.open(io.BytesIO(data))
+        Cleaned.is_armed = True
+        await bring_in(store, bundle)
+        assert await everything(store, PARENT) == await everything(other, PARENT)
+    assert damages(folder) == []

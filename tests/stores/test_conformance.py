@@ -46,6 +46,7 @@ async def test_an_odd_run_id_is_only_unknown(store: RunStore, odd: str) -> None:
     assert await store.get_run(odd) is None
     assert await store.list_records(odd) == []
     assert await store.list_artifacts(odd) == []
+    assert await store.list_hashes(odd) == {}
     assert await store.list_running(odd) == []
     assert await store.list_runs(prefix=odd) == []
     assert await store.get(odd) is None
@@ -253,6 +254,7 @@ async def test_an_outcome_keeps_its_record_and_its_artifacts(store: RunStore) ->
         await store.settle([record], artifacts)
         assert await store.list_records(run.id) == [record]
         assert await store.list_artifacts(run.id) == [artifact.info for artifact in artifacts]
+        assert await store.list_hashes(run.id) == {artifact.id: artifact.sha256 for artifact in artifacts}
 
 
 async def test_a_repeated_outcome_changes_nothing(store: RunStore) -> None:

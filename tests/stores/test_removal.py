@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from binex.analysis.stored_size import total_of
+from binex.analysis.room.stored_size import total_of
 from binex.errors import InputError, RunError, StoreError
 from binex.models.run import Origin, Run, RunMode, RunStatus
 from binex.stores.doctor import Severity, examine, repair, salvage
@@ -264,6 +264,38 @@ async def test_two_that_remove_at_once_do_not_trust_each_other_s_plans(open_stor
         await remove(other, "1a")
         with pytest.raises(RunError, match="another process has removed"):
             await one.remove_runs(["1b"], moment)
+
+
+class _Forked(list[str]):
+    """Ids of runs, the last of which another process forks after the first step has removed the newest numbers."""
+
+    folder: Path
+
+    def __getitem__(self, at: Any) -> Any:
+        if at.start:  # the second step
+            with closing(sqlite3.connect(self.folder / "binex.db")) as connection, connection:
+                connection.execute(
+                    "INSERT INTO runs (id, workflow, status, epoch, doc) SELECT '9z', workflow, status, 1,"
+                    " json_set(doc, '$.id', '9z', '$.origin', json_object('parent', id, 'mode', 'fork'))"
+                    " FROM runs WHERE id = ?",
+                    (list(self)[-1],),
+                )
+        return super().__getitem__(at)
+
+
+async def test_a_fork_that_gets_the_number_of_a_run_just_removed_keeps_its_parent(
+    open_store: OpenStore, folder: Path
+) -> None:
+    async with open_store() as store:
+        ids = [f"1r{number:03}" for number in range(101)]
+        for id in ids:
+            async with store.open_run(make_run(id, status=RunStatus.COMPLETED), SOURCE):
+                pass
+        going = _Forked([*reversed(ids[1:]), ids[0]])
+        going.folder = folder
+        with pytest.raises(RunError, match="9z was made from run 1r000"):
+            await store.remove_runs(going, (await store.take_stock()).moment)
+        assert [run.id for run in await store.list_runs()] == ["9z", "1r000"]
 
 
 async def test_a_call_that_cannot_be_read_keeps_all_bodies(open_store: OpenStore, folder: Path) -> None:

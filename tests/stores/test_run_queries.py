@@ -54,6 +54,7 @@ queries = st.builds(
         st.tuples(st.sampled_from(("topic", "odd name", 'a"b', "no")), st.sampled_from(TYPED)), max_size=1
     ).map(tuple),
     origin=st.sampled_from((None, None, *RunOrigin)),
+    is_whole=st.booleans(),
 )
 JSON_OF: dict[str, JsonValue] = {"5": 5, "5.5": 5.5, "true": True, "null": None, '[1, "a"]': [1, "a"]}
 JSON_OF |= {'{"k": "ü"}': {"k": "ü"}, '"tides"': "tides"}
@@ -84,6 +85,7 @@ def is_asked_for(run: Run, query: RunQuery) -> bool:
             query.min_cost is None or run.spend.cost_usd >= query.min_cost,
             query.max_cost is None or run.spend.cost_usd <= query.max_cost,
             query.origin is None or query.origin in (origin or {RunOrigin.RUN}),
+            not query.is_whole or run.origin is None,
         )
     )
 

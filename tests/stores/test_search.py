@@ -18,6 +18,7 @@ from binex.models.run_query import FoundText, RunQuery
 from binex.models.task import Artifact
 from binex.stores.backends import searching
 from binex.stores.backends.sqlite import open_sqlite_store
+from binex.stores.doctor import Severity, examine, repair
 from binex.stores.run_store import RunStore
 from binex.stores.wording import MOST_TEXT_BYTES
 from binex.tape.bodies import Chains
@@ -150,7 +151,7 @@ async def test_a_message_that_runs_share_is_found_in_each_of_them_and_says_where
 
 
 async def test_a_word_that_a_model_said_in_two_pieces_is_found(store: RunStore) -> None:
-    events = [{"type": "text", "text": "high wa"}, {"type": "text", "text": "ter"}, {"type": "finished", "text": "x"}]
+    events = [{"type": "text", "text": "high wa"}, {"type": "text", "text": "ter"}]
     response = "".join(json.dumps(event) + "\n" for event in events).encode()
     body, parts = make_body(response)
     call = make_call("1a", response=body.model_copy(update={"media_type": "application/x-ndjson"}))
@@ -158,6 +159,26 @@ async def test_a_word_that_a_model_said_in_two_pieces_is_found(store: RunStore) 
         store.keep_call(call, parts)
         await store.settle([make_record("1a")])
     assert await found(store, '"high water"') == ["1a"]
+
+
+async def test_of_a_reply_in_events_only_what_was_said_is_shown(store: RunStore) -> None:
+    events: list[JsonValue] = [
+        {"type": "reasoning", "text": "the moon, "},
+        {"type": "reasoning", "text": "I think"},
+        {"type": "text", "text": "high wa"},
+        {"type": "text", "text": "ter"},
+        {"type": "tool_call", "call": {"id": "call_1", "name": "look", "arguments": '{"at":"quay"}'}},
+        {"type": "finished", "reason": "stop", "usage": {"input_tokens": 8}, "model": "planner", "id": "x"},
+    ]
+    body, parts = make_body("".join(json.dumps(event) + "\n" for event in events).encode())
+    call = make_call("1a", response=body.model_copy(update={"media_type": "application/x-ndjson"}))
+    async with store.open_run(make_run("1a"), SOURCE):
+        store.keep_call(call, parts)
+        await store.settle([make_record("1a")])
+    assert await found(store, "quay") == ["1a"]
+    (text,) = await store.find_texts("water", ["1a"])
+    assert text.text == 'the moon, I think\nhigh water\nlook {"at":"quay"}'
+    assert await found(store, "stop") == await found(store, "planner") == []
 
 
 async def test_large_contents_are_found_by_their_beginning(store: RunStore) -> None:
@@ -299,6 +320,61 @@ async def test_what_is_deleted_is_not_found_and_its_numbers_may_be_given_again(
         assert await store.count_unindexed() == 4
         assert await found(store, "ebb") == ["1a0"]
         assert await found(store, "spring") == ["1b"]
+
+
+async def test_numbers_that_are_given_again_while_texts_are_indexed_get_their_own_words(
+    open_store: OpenStore, folder: Path
+) -> None:
+    """A process has read what it is about to index when another one removes that and executes a run."""
+    async with open_store() as store:
+        await keep(store, "1a", "ebb")
+        await keep(store, "1b", "flow")
+        with closing(sqlite3.connect(folder / "binex.db", isolation_level=None)) as connection:
+            piece = searching.prepare_piece(connection, folder)
+            assert piece is not None
+            stock = await store.take_stock()
+            await store.remove_runs(["1b"], stock.moment)
+            await keep(store, "1c", "neap")
+            searching.keep_piece(connection, piece)
+        assert await found(store, "flow") == []
+        assert await found(store, "neap") == ["1c"]
+        assert await found(store, "ebb") == ["1a"]
+
+
+async def test_a_content_that_was_restored_is_found_by_its_words(open_store: OpenStore, folder: Path) -> None:
+    async with open_store() as store:
+        await keep(store, "1a", "ebb")
+        await keep(store, "1b", "flow")
+    with closing(sqlite3.connect(folder / "binex.db")) as connection:
+        connection.execute("UPDATE artifacts SET content = CAST('\"neap\"' AS BLOB) WHERE seq = 1")
+        connection.commit()
+    async with open_store() as store:
+        await store.index_texts()
+    repair(folder)
+    async with open_store() as store:
+        assert await found(store, "neap") == []
+        assert await found(store, "ebb") == ["1a"]
+        assert await found(store, "flow") == ["1b"]
+
+
+@pytest.mark.parametrize("damaged", ["id > 10", "id = 10", "1"])
+async def test_an_index_that_is_damaged_is_found_and_made_again(
+    open_store: OpenStore, folder: Path, damaged: str
+) -> None:
+    async with open_store() as store:
+        await keep(store, "1a", "ebb", "flow")
+        await store.index_texts()
+    assert [one for one in examine(folder) if one.severity is Severity.DAMAGE] == []
+    with closing(sqlite3.connect(folder / "binex.db")) as connection:
+        connection.execute(f"UPDATE texts_data SET block = x'0102030405' WHERE {damaged}")
+        connection.commit()
+    assert [one.message for one in examine(folder) if one.severity is Severity.DAMAGE] == [
+        "its index of texts cannot be read; the texts are not in it"
+    ]
+    assert "its index of texts was emptied; the next search fills it again" in [one.message for one in repair(folder)]
+    assert [one for one in examine(folder) if one.severity is Severity.DAMAGE] == []
+    async with open_store() as store:
+        assert await found(store, "flow") == ["1a"]
 
 
 async def test_what_goes_while_it_is_being_indexed_stays_out(open_store: OpenStore, folder: Path) -> None:

@@ -2,6 +2,9 @@
 
 import io
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from binex.adapters.llm.port import ModelRequest
+from binex.analysis.failures.classes import classify
+from binex.analysis.failures.kind import FailureKind
 from binex.errors import RunError
 from binex.models.call import Call, CallKind
 from binex.models.names import is_name
@@ -19,7 +24,7 @@ from binex.runtime.forks.request import ForkRequest
 from binex.runtime.session import Session
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
-from binex.telemetry.foreign import reading
+from binex.telemetry.foreign import fields, json_walk, reading
 from binex.telemetry.foreign.importing import ImportedTrace, import_traces
 from binex.telemetry.foreign.span import TraceError
 from binex.telemetry.otlp_json import write_json
@@ -289,6 +294,24 @@ async def test_a_trace_can_be_looked_at_and_not_executed(shapes: Shapes) -> None
     assert {run.origin.mode for run in await shapes.store.list_runs() if run.origin} == set[RunMode]()
 
 
+async def test_what_failed_elsewhere_is_mended_elsewhere(store: RunStore) -> None:
+    trace = await take_one(store, traces.span(1, "x", 0, 1, {}, status=traces.failed("no luck")))
+    [record] = (await records_of(store, trace.run)).values()
+    failure = classify(record)
+    assert (failure.kind, failure.cause) == (FailureKind.AGENT, "no luck")
+    assert failure.advice == "mend it in the program that was traced: nothing of a trace is executed here"
+
+
+def test_debug_says_that_another_program_was_traced(tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text(json.dumps(traces.openinference()))
+    for arguments in (["import", "trace.json"], ["debug"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "binex", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+    assert "another program, whose trace binex" in done.stdout
+    assert "Python" not in done.stdout
+
+
 async def test_secrets_are_cut_out_of_what_comes_in(store: RunStore) -> None:
     key = "sk-proj-" + "abcDEF0123456789" * 3
     said = {"openinference.span.kind": "TOOL", "input.value": key, "output.value": f"used {key}"}
@@ -384,6 +407,8 @@ async def test_a_trace_that_pretends_to_be_ours_is_believed_only_as_far_as_it_ma
         (b"", "it is empty"),
         (b"   \n ", "it is empty"),
         (b"hello", "neither JSON nor protobuf"),
+        (b"\x1f\x8b\x08\x00", "it is compressed"),
+        (b"\xef\xbb\xbf{}", "has no list 'resourceSpans'"),
         (b"{", "it is not JSON"),
         (b"[" * 500, "it is not JSON"),
         (b"{}", "has no list 'resourceSpans'"),
@@ -404,17 +429,24 @@ async def test_what_is_no_trace_is_refused_with_its_place(store: RunStore, data:
     assert await store.list_runs() == []
 
 
-async def test_what_is_too_much_is_refused_by_its_name(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_too_much_is_refused_by_its_name(store: RunStore) -> None:
     deep: Any = "x"
     for _ in range(80):
         deep = [deep]
     with pytest.raises(TraceError, match="nested deeper than 64 levels"):
         await take_one(store, traces.span(1, "x", 0, 1, {"a": deep}))
-    many = {f"a{at}": at for at in range(reading.MOST_ATTRIBUTES + 1)}
+    many = {f"a{at}": at for at in range(fields.MOST_ATTRIBUTES + 1)}
     with pytest.raises(TraceError, match="more than 10,000 attributes"):
         await take_one(store, traces.span(1, "x", 0, 1, many))
-    with pytest.raises(TraceError, match="more than 4,000,000 values"):
-        await take(store, b'{"a": [' + b"[]," * 2_100_000 + b"1]}")
+    values = b"[]," * (json_walk.MOST_VALUES + 1) + b"1]"
+    with pytest.raises(TraceError, match="more than 200,000 values in one span"):
+        await take(store, b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"a": [' + values + b"}]}]}]}")
+    with pytest.raises(TraceError, match="more than 500,000 values that are no spans"):
+        await take(store, b'{"x": [' + b"1," * json_walk.MOST_PASSED_BY + b'1], "resourceSpans": []}')
+    with pytest.raises(TraceError, match="a span of more than 8,388,608 characters"):
+        await take_one(store, traces.span(1, "x", 0, 1, {"a": "x" * (json_walk.MOST_AT_ONCE)}))
+    with pytest.raises(TraceError, match="more than 30,000 spans"):
+        await take_one(store, *[traces.span(1, "x", 0, 1, {})] * (reading.MOST_SPANS + 1))
     assert await store.list_runs() == []
 
 
@@ -423,3 +455,98 @@ async def test_a_long_chain_and_a_wide_fan_take_no_time(store: RunStore) -> None
     wide = [traces.span(5000 + at, "w", 20_000 + at % 2 * 100, 20_050 + at % 2 * 100, {}) for at in range(1500)]
     trace = await take_one(store, *chain, *wide)
     assert trace.tasks == 2999
+
+
+def _around(attribute: str) -> bytes:
+    """A request with one span, that says *attribute*."""
+    request = json.dumps(traces.request(traces.span(1, "x", 0, 1, {"a": "HERE"})))
+    assert '{"stringValue": "HERE"}' in request
+    return request.replace('{"stringValue": "HERE"}', attribute).encode()
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        '{"doubleValue": 1' + "0" * 400 + "}",
+        '{"doubleValue": 1e999}',
+        '{"doubleValue": "NaN"}',
+        '{"intValue": "9' + "9" * 400 + '"}',
+        '{"stringValue": ' + "[" * 300 + "]" * 300 + "}",
+        '{"stringValue": "\\ud800 \\u202e \\u001b[31m"}',
+        '{"boolValue": {"a": 1}}',
+    ],
+)
+async def test_values_that_no_type_of_otlp_has_do_no_harm(store: RunStore, attribute: str) -> None:
+    data = _around(attribute).replace(b'"a"', b'"output.value"', 1)
+    [trace] = await take(store, data)
+    assert trace.run.status is RunStatus.COMPLETED
+    for info in await store.list_artifacts(trace.run.id):
+        assert await store.get(info.id) is not None
+
+
+async def test_a_program_may_be_named_behind_its_spans(store: RunStore) -> None:
+    span = traces.span(1, "", 0, 1, {})
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    behind = {"resourceSpans": [{"scopeSpans": [{"spans": [dict(span, name="")]}], "resource": resource}]}
+    before = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [dict(span, name="")]}]}]}
+    [first] = await take(store, behind)
+    [again] = await take(store, before)
+    assert (first.is_new, again.is_new) == (True, False)
+
+
+async def test_protobuf_that_begins_as_json_might_is_protobuf(store: RunStore) -> None:
+    for bracket in b"[{":
+        message = ExportTraceServiceRequest()
+        span = message.resource_spans.add().scope_spans.add().spans.add()
+        span.trace_id, span.span_id, span.start_time_unix_nano = bytes([bracket]) * 16, b"b" * 8, 1
+        span.name = "x"
+        span.name = "x" * (1 + bracket + 2 - len(message.SerializeToString()))
+        data = message.SerializeToString()
+        assert data[:2] == bytes([0x0A, bracket])
+        [trace] = await take(store, data)
+        assert trace.spans == 1
+
+
+async def test_a_value_is_found_wherever_the_pieces_end_that_a_file_is_read_in() -> None:
+    text = json.dumps(
+        {"a": ["\\", "é\u2028", '"', 1.5, True, None, {"b": [[], {}]}, "x" * 50], "c": -12}, ensure_ascii=False
+    )
+
+    class Slow(io.BytesIO):
+        """Gives a byte at a time."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(1, size or 1))
+
+    walker = json_walk.Walker(Slow(f" {text} \n7".encode()))
+    assert walker.value() == json.loads(text)
+    assert walker.value() == 7
+    assert walker.peek() == ""
+    assert walker.line == 2
+    walker = json_walk.Walker(Slow(text.encode()))
+    walker.pass_by()
+    assert walker.peek() == ""
+
+
+def test_a_large_trace_is_taken_in_with_little_memory(tmp_path: Path) -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "input.value": "x" * 2000,
+        "output.value": "y" * 2000,
+        "llm.model_name": "m",
+    }
+    spans = [traces.span(at, "step", at, at + 1, said, parent=at // 10) for at in range(1, 4001)]
+    file = tmp_path / "trace.json"
+    file.write_text(json.dumps(traces.request(*spans)))
+    assert file.stat().st_size > 16 << 20
+    program = (
+        "import runpy, sys; sys.argv = ['binex', 'import', '--format', 'otel', sys.argv[1], '--json']\n"
+        "try: runpy.run_module('binex', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "finally: print(*[line for line in open('/proc/self/status') if 'VmHWM' in line], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    [used] = re.findall(r"VmHWM:\s+(\d+) kB", done.stderr)
+    assert int(used) < 90_000, "the file alone is 18 MB, and what is in it much more"

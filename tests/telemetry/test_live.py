@@ -184,6 +184,25 @@ async def test_a_collector_that_comes_back_gets_everything(tmp_path: Path, recei
     assert notices.told == []
 
 
+async def test_what_a_collector_will_never_take_is_not_sent_again_and_holds_nothing_up(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.statuses = [413]
+    file = write(tmp_path, "flow.yaml", "nodes: {a: {agent: 'local://echo', inputs: {x: 1}}}")
+    notices = Notices()
+    async with open_session(tmp_path / ".binex", is_traced=True, listeners=[notices]) as session:
+        await session.run(file)
+        async with asyncio.timeout(10):
+            while not receiver.paths:
+                await asyncio.sleep(0.02)
+        receiver.rejects = 2
+        await session.run(file)
+    assert len(receiver.paths) == 2
+    [told] = notices.told
+    assert told.startswith("5 spans were not sent: the collector at")
+    assert told.endswith("rejected 2 of 3 spans: too old")
+
+
 class _Slow:
     """Takes spans when it is let to."""
 

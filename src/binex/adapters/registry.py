@@ -47,7 +47,8 @@ _BUILT_IN: Mapping[str, AdapterFactory] = {"local": _local, "llm": _llm, "a2a": 
 class Registry:
     """Adapters by scheme; each is made when it is first asked for, and then kept.
 
-    Built-in schemes win over *given* ones only by being refused: nobody may take their place.
+    Built-in schemes win over *given* ones only by being refused: nobody may take their place. Only what *stands_in*
+    for a part of this machine while a workflow is tried may, and says so in its version.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Registry:
         *,
         limits: Limits | None = None,
         project: ProjectSettings | None = None,
+        stands_in: Mapping[str, AgentAdapter] | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._project = project or ProjectSettings()
@@ -65,6 +67,7 @@ class Registry:
             raise InputError(
                 f"an adapter for '{taken[0]}://' is built in and cannot be replaced", fix="use another scheme"
             )
+        self._adapters.update(stands_in or {})
         self._plugins: dict[str, EntryPoint] | None = None
 
     def adapter_for(self, agent: str) -> AgentAdapter:

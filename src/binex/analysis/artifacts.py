@@ -1,18 +1,15 @@
 """What the tasks of a run made, or took over from another run."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from binex.analysis.state import as_seen
 from binex.errors import DamagedDataError
-from binex.models.base import Model
+from binex.models.base import UNNOTED, Model
 from binex.models.names import artifact_id
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo, ExecutionRecord, final_records
 from binex.stores.run_store import RunStore
-
-_SHARED: Final[set[str]] = set()
-"""Stands for the names of the fields that were given: a set for each of many artifacts takes more than the rest."""
 
 
 class Damage(Model):
@@ -126,4 +123,4 @@ async def get_artifact(store: RunStore, info: ArtifactInfo) -> Artifact:
 def _in_run(info: ArtifactInfo, run: Run, path: str) -> RunArtifact:
     envelope = {name: getattr(info, name) for name in ArtifactInfo.model_fields}
     taken_from = None if info.run_id == run.id else info.run_id
-    return RunArtifact.model_construct(_SHARED, **envelope, path=path, taken_from=taken_from)
+    return RunArtifact.model_construct(UNNOTED, **envelope, path=path, taken_from=taken_from)

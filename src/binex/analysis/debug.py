@@ -8,18 +8,19 @@ from typing import Final
 from pydantic import Field
 
 from binex.analysis.artifacts import Damage, RunArtifact, artifacts_of, find_all_damage
-from binex.analysis.failure_groups import FailureGroup, group_failures
-from binex.analysis.failure_kind import FailureKind
+from binex.analysis.failures.groups import FailureGroup, blocked_tasks, group_failures
+from binex.analysis.failures.kind import FailureKind
+from binex.analysis.lost_records import find_lost_records
 from binex.analysis.questions import open_questions
 from binex.analysis.state import as_seen
 from binex.analysis.trace import TaskTrace, trace_of
 from binex.analysis.verdict import verdict_of
 from binex.errors import DamagedDataError
-from binex.models.base import Model
+from binex.models.base import UNNOTED, Model
 from binex.models.names import node_of
 from binex.models.question import Question
 from binex.models.run import Run, RunMode, RunStatus, TaskFailure
-from binex.models.task import ExecutionRecord, SkipReason, TaskStatus
+from binex.models.task import ExecutionRecord, TaskStatus
 from binex.stores.run_store import RunStore
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
@@ -100,19 +101,9 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
         StoreError: the store cannot be read.
     """
     run = await as_seen(store, run)
-    damage: list[Damage] = []
-    records: list[ExecutionRecord] = []
-    artifacts: list[RunArtifact] = []
-    try:
-        records = await store.list_records(run.id)
-    except DamagedDataError as error:
-        damage.append(Damage(where="records", message=error.message, fix=error.fix))
-    try:
-        artifacts, missing = await artifacts_of(store, run, records)
-        damage += [*await find_all_damage(store, artifacts), *missing]
-    except DamagedDataError as error:
-        damage.append(Damage(where="artifacts", message=error.message, fix=error.fix))
-    damage += _lost(run, records)
+    records = await store.list_records(run.id)
+    artifacts, missing = await artifacts_of(store, run, records)
+    damage = [*await find_all_damage(store, artifacts), *missing, *find_lost_records(run, records)]
     try:
         await store.get_source(run.workflow_hash)
     except DamagedDataError as error:
@@ -121,7 +112,7 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     questions = await store.list_questions(run.id)
     timeline = trace_of(run, records, await store.list_running(run.id), questions)
     failures = failures_of(records)
-    causes = await _causes_of(store, records, damage)
+    causes = await group_failures(store, records)
     return RunDebug(
         run=run,
         verdict=verdict_of(run, causes, timeline, is_damaged=bool(damage)),
@@ -137,16 +128,6 @@ async def debug(store: RunStore, run: Run) -> RunDebug:
     )
 
 
-async def _causes_of(
-    store: RunStore, records: Sequence[ExecutionRecord], damage: list[Damage]
-) -> tuple[FailureGroup, ...]:
-    try:
-        return await group_failures(store, records)
-    except DamagedDataError as error:
-        damage.append(Damage(where="calls", message=error.message, fix=error.fix))
-        return ()
-
-
 def _stopped_by(run: Run) -> FailureKind | None:
     """What interrupted the run: the store, where it was no exception of another sort, which is named."""
     if run.status is not RunStatus.INTERRUPTED or not run.error:
@@ -157,7 +138,7 @@ def _stopped_by(run: Run) -> FailureKind | None:
 def failures_of(records: Sequence[ExecutionRecord]) -> tuple[TaskFailure, ...]:
     """The tasks whose last record says that they failed, each with what it blocked."""
     last = {record.task: record for record in records}
-    blocked = _blocked(last.values())
+    blocked = blocked_tasks(last.values())
     failed = [record for record in last.values() if record.is_final and record.status in _FAILED and record.error]
     failed.sort(key=lambda record: record.ended_at)
     return tuple(
@@ -220,31 +201,14 @@ def _tasks(
     made: dict[str, list[RunArtifact]] = {}
     for artifact in artifacts:
         made.setdefault(artifact.path, []).append(artifact)
-    blocked = _blocked(of_task[-1] for of_task in kept.values())
+    blocked = blocked_tasks(of_task[-1] for of_task in kept.values())
     for node in tasks:
         for task in (node, *node.items):
-            yield TaskDebug(
+            yield TaskDebug.model_construct(
+                UNNOTED,
                 timing=task.model_copy(update={"items": ()}) if task.items else task,
                 records=tuple(kept.get(task.task, ())),
                 artifacts=tuple(made.get(task.task, ())),
                 blocked=tuple(blocked.get(task.task, ())),
                 item_count=len(task.items),
             )
-
-
-def _blocked(last: Iterable[ExecutionRecord]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for record in last:
-        if record.skip_reason is SkipReason.BLOCKED and record.blocked_by is not None:
-            found.setdefault(record.blocked_by, []).append(record.task)
-    return found
-
-
-def _lost(run: Run, records: Sequence[ExecutionRecord]) -> list[Damage]:
-    """Records that must have been there."""
-    settled = len({record.task for record in records if record.is_final})
-    counted = sum(run.counts.values())
-    if run.status.has_come_to_all and settled < counted:
-        message = f"{counted - settled:,} of {counted:,} cannot be read"
-        return [Damage(where="records", message=message, fix="binex doctor")]
-    return []

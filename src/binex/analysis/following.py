@@ -7,7 +7,7 @@ from typing import Final
 from binex.analysis.debug import failures_of
 from binex.analysis.questions import open_questions
 from binex.analysis.state import as_seen
-from binex.analysis.task_values import Binds, read_values
+from binex.analysis.tasks.values import Binds, read_values
 from binex.models.event import (
     Event,
     FanOutStarted,

@@ -18,5 +18,5 @@ class Hashes:
         """The SHA-256 of an artifact's content; None where there is no such artifact."""
         run_id = artifact_id.partition("~")[0]
         if run_id not in self._by_run:
-            self._by_run[run_id] = {info.id: info.sha256 for info in await self._store.list_artifacts(run_id)}
+            self._by_run[run_id] = await self._store.list_hashes(run_id)
         return self._by_run[run_id].get(artifact_id)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
+from binex.analysis.differences.first_difference import excerpts
 from binex.analysis.differences.outcomes import (
     ended_alike,
     failed_alike,
@@ -10,7 +11,6 @@ from binex.analysis.differences.outcomes import (
     other_parts,
     output_pairs,
 )
-from binex.analysis.first_difference import excerpts
 from binex.analysis.hashes import Hashes
 from binex.errors import DamagedDataError
 from binex.models.base import Model

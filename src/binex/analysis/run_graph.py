@@ -9,7 +9,7 @@ from pydantic import Field
 
 from binex.analysis.artifacts import Damage
 from binex.analysis.state import as_seen
-from binex.analysis.task_values import Binds
+from binex.analysis.tasks.values import Binds
 from binex.analysis.trace import TaskTrace, trace_of
 from binex.errors import BinexError, DamagedDataError
 from binex.graph.dag import DAG, PlannedNode

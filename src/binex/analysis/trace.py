@@ -3,22 +3,18 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final
 
 from pydantic import Field
 
 from binex.analysis.state import as_seen
-from binex.analysis.waits import Waits
-from binex.models.base import Model
+from binex.analysis.timing.waits import Waits
+from binex.models.base import UNNOTED, Model
 from binex.models.event import TaskStarted
 from binex.models.names import item_of, node_of
 from binex.models.question import Question
 from binex.models.run import Run, RunStatus
 from binex.models.task import ErrorInfo, ExecutionRecord, SkipReason, TaskStatus, now
 from binex.stores.run_store import RunStore
-
-_SHARED: Final[set[str]] = set()
-"""Stands for the names of the fields that were given: a set for each of ten thousand tasks takes more than the task."""
 
 
 class AttemptTrace(Model):
@@ -198,7 +194,7 @@ def _task(
     start = attempts[0].start_ms if attempts else None
     is_settled = last is not None and last.is_final and running is None
     return TaskTrace.model_construct(
-        _SHARED,
+        UNNOTED,
         task=path,
         node_id=last.node_id if last else node_of(path),
         agent=last.agent if last else running.agent if running else "",
@@ -232,7 +228,7 @@ def _was_stopped(last: ExecutionRecord | None) -> bool:
 def _attempt(clock: _Clock, record: ExecutionRecord) -> AttemptTrace:
     assert record.started_at is not None
     return AttemptTrace.model_construct(
-        _SHARED,
+        UNNOTED,
         attempt=record.attempt,
         status=record.status,
         start_ms=clock.since_start(record.started_at),

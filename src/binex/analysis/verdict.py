@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from binex.analysis.failure_groups import FailureGroup
-from binex.analysis.failure_kind import FailureKind
+from binex.analysis.failures.groups import FailureGroup
+from binex.analysis.failures.kind import FailureKind
 from binex.analysis.trace import Trace
 from binex.models.names import node_of
 from binex.models.run import Run, RunStatus

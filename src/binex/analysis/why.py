@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from binex.analysis.find import find_task
-from binex.analysis.task_values import Binds, TaskValues, read_values
+from binex.analysis.tasks.values import Binds, TaskValues, read_values
 from binex.errors import BinexError
 from binex.models.names import node_of
 from binex.models.run import Run

@@ -2,26 +2,24 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVar
 
-from binex.analysis.bisect import BisectPlan, BisectReport, BisectVerdict, StoppedBy, Trial
-from binex.analysis.bisect_commits import CommitReport
+from binex.analysis.bisection.commits import CommitReport
+from binex.analysis.bisection.report import BisectPlan, BisectReport, BisectVerdict, StoppedBy
 from binex.analysis.find import find_run
 from binex.cli.executing import Execution
+from binex.cli.line_progress import LineProgress
 from binex.cli.options import ExecutionOptions
 from binex.cli.printing import print_json
 from binex.cli.render.bisect import bisect_plan, bisect_report, trial_line
 from binex.cli.render.bisect_commits import commit_report
 from binex.cli.render.look import Look
-from binex.cli.render.question import waiting_line
 from binex.cli.render.text import escape
 from binex.cli.streams import write_note, write_result
 from binex.errors import InputError
-from binex.models.event import Event, Notice, QuestionAsked
 from binex.models.run import Run, RunStatus, RunSummary
 from binex.runtime.bisecting.bisector import Bisector
 from binex.runtime.bisecting.commits import CommitBisector
@@ -143,38 +141,15 @@ def _exit_code(report: BisectReport | CommitReport) -> int | None:
     return 0 if report.verdict is BisectVerdict.FOUND else _NOT_FOUND
 
 
-class _Progress:
-    """A listener that writes one line for each mixture or commit, and what a person should know once."""
+class _Progress(LineProgress):
+    """A line for each mixture or commit."""
 
     def __init__(self, options: ExecutionOptions) -> None:
+        super().__init__(options.directory)
         self._is_quiet = options.is_quiet
-        self._directory = options.directory
-        self._began = time.monotonic()
-        self._said: set[str] = set()
 
     def begin(self, announcement: str, trying: Trying) -> None:
         """Say what is going to be done, and listen to how it goes."""
         if not self._is_quiet:
             write_note(escape(announcement))
-            trying.listener = self._line
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case QuestionAsked():
-                write_note(waiting_line(event.question, self._directory))
-            case Notice() if event.message not in self._said:
-                self._said.add(event.message)
-                write_note(f"note: {escape(event.message)}")
-            case _:
-                pass
-
-    def say(self, message: str) -> None:
-        """Tell something that is no event."""
-        write_note(message)
-
-    def pause(self) -> AbstractContextManager[None]:
-        """Lines are no picture: they may stand beside what somebody is asked."""
-        return nullcontext()
-
-    def _line(self, trial: Trial) -> None:
-        write_note(f"{time.monotonic() - self._began:8.2f} s  {trial_line(trial)}")
+            trying.listener = lambda trial: self.write_line(trial_line(trial))

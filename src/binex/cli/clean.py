@@ -11,7 +11,7 @@ from binex.cli.moments import read_moment
 from binex.cli.options import directory_option, json_option, typed
 
 if TYPE_CHECKING:
-    from binex.analysis.retention import CleaningPlan, CleaningReport, Retention
+    from binex.analysis.room.retention import CleaningPlan, CleaningReport, Retention
     from binex.stores.removal_store import Moment
 
 _STATUSES = ("completed", "failed", "cancelled", "interrupted", "waiting", "over_budget")
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913 - the options of the command
     The plan is shown first, and has to be agreed to. What a kept run needs stays, and so do the runs that others were
     made from or took outcomes over from, as long as those stay.
     """
-    from binex.analysis.retention import CleaningReport, Retention
+    from binex.analysis.room.retention import CleaningReport, Retention
     from binex.cli.asking import is_somebody_there
     from binex.cli.printing import print_json
     from binex.cli.render.cleaning import cleaning_plan, cleaning_report
@@ -116,7 +116,7 @@ def _plan(
 ) -> "tuple[tuple[CleaningPlan, Moment], int]":
     """The plan, the moment that it was made at, and the exit code."""
     from binex.analysis.find import find_run
-    from binex.analysis.retention import plan_cleaning
+    from binex.analysis.room.retention import plan_cleaning
     from binex.cli.reading import read
     from binex.stores.run_store import RunStore
 

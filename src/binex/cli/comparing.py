@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from binex.analysis.differences.compare import diff_runs
-from binex.analysis.differences.counterpart import find_counterpart
+from binex.analysis.differences.counterpart import Relation, find_counterpart
 from binex.analysis.differences.matrix import RunMatrix, compare_all
 from binex.analysis.differences.model import RunDiff
 from binex.analysis.differences.snapshots import Bound
@@ -45,7 +45,8 @@ async def compare(store: RunStore, asked: Asked) -> RunDiff | RunMatrix:
         return await compare_all(store, runs, _bind)
     if len(runs) == 1:
         before, relation = await find_counterpart(store, runs[0])
-        write_note(f"compared with {before.id}, {relation} '{escape(before.workflow)}'")
+        whose = f" '{escape(before.workflow)}'" if relation is Relation.PREVIOUS else ""
+        write_note(f"compared with {before.id}, {relation}{whose}")
         runs.insert(0, before)
     found = await diff_runs(store, runs[0], runs[1], _bind, most=asked.most, task=asked.node)
     if asked.node is not None and found.task(asked.node) is None:

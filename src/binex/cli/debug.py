@@ -9,6 +9,7 @@ from binex.cli.options import directory_option, json_option, run_argument
 TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
     from binex.analysis.debug import RunDebug
+    from binex.analysis.failures.failed_tasks import RunFailures
     from binex.cli.render.look import Look
 
 
@@ -29,10 +30,13 @@ def command(*, run: str, is_errors: bool, node: str | None, as_json: bool, direc
     from binex.cli.showing import show
 
     if is_errors:
-        from binex.analysis.failures import failures
+        from binex.analysis.failures.failed_tasks import failures
         from binex.cli.render.failures import failures_text
 
-        return show(run, directory, failures, failures_text, as_json=as_json)
+        def draw_failures(found: "RunFailures", look: "Look") -> str:
+            return failures_text(found, look, directory)
+
+        return show(run, directory, failures, draw_failures, as_json=as_json)
     from binex.analysis.debug import debug
     from binex.cli.render.run_debug import run_debug
 

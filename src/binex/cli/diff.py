@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - the options of the command
     from binex.cli.comparing import Asked, compare
     from binex.cli.printing import print_json
     from binex.cli.reading import read
-    from binex.cli.render.diff import run_diff
+    from binex.cli.render.diff.text import run_diff
     from binex.cli.render.look import Look
     from binex.cli.streams import write_result
     from binex.errors import DamagedDataError, InputError
@@ -60,15 +60,15 @@ def command(  # noqa: PLR0913 - the options of the command
     if as_json:
         print_json(found)
     elif isinstance(found, RunMatrix):
-        from binex.cli.render.diff_matrix import run_matrix
+        from binex.cli.render.diff.matrix import run_matrix
 
         write_result(run_matrix(found, look))
     elif node is not None:
-        from binex.cli.render.diff_task import task_diff
+        from binex.cli.render.diff.task import task_diff
 
         write_result(task_diff(found, node, look))
     elif is_stat:
-        from binex.cli.render.diff_stat import diff_stat
+        from binex.cli.render.diff.stat import diff_stat
 
         write_result(diff_stat(found, look))
     else:

@@ -16,7 +16,7 @@ from binex.cli.options import directory_option, json_option
 def command(run: str | None, limit: int, as_json: bool, directory: Path | None) -> int:
     """Show what the store takes on the disk: by kind, by workflow, and the largest runs; or what RUN takes."""
     from binex.analysis.find import find_run
-    from binex.analysis.usage import RunUsageDetail, StoreUsage, measure, measure_run
+    from binex.analysis.room.usage import RunUsageDetail, StoreUsage, measure, measure_run
     from binex.cli.printing import print_json
     from binex.cli.reading import read
     from binex.cli.render.look import Look

@@ -21,7 +21,7 @@ def command(run: str | None, name: str | None, is_undone: bool, as_json: bool, d
     """
     import asyncio
 
-    from binex.analysis.kept import KeptChange, keep, list_kept, release
+    from binex.analysis.room.kept import KeptChange, keep, list_kept, release
     from binex.cli.printing import print_json
     from binex.cli.reading import read, store_folder
     from binex.cli.render.kept import kept_change, kept_list

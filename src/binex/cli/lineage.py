@@ -9,8 +9,8 @@ import click
 from binex.cli.options import directory_option, json_option
 
 if TYPE_CHECKING:
-    from binex.analysis.blame_model import Blame
-    from binex.analysis.lineage_model import ArtifactLineage
+    from binex.analysis.lineage.blame_model import Blame
+    from binex.analysis.lineage.model import ArtifactLineage
     from binex.models.run import Run
     from binex.models.task import ArtifactInfo
     from binex.stores.run_store import RunStore
@@ -55,8 +55,8 @@ def command(
     is_up, is_down = direction != "down", direction != "up"
 
     async def ask(store: "RunStore") -> "ArtifactLineage":
-        from binex.analysis.lineage import lineage
-        from binex.analysis.lineage_sources import Sources
+        from binex.analysis.lineage.sources import Sources
+        from binex.analysis.lineage.tree import lineage
         from binex.loader import bind_source
 
         run, artifact = await _find(store, which)
@@ -83,8 +83,8 @@ def _blame(which: tuple[str, ...], text: str, as_json: bool, directory: Path | N
 
     async def ask(store: "RunStore") -> "Blame":
         from binex.analysis.artifacts import get_artifact
-        from binex.analysis.blame import blame
-        from binex.analysis.lineage_sources import Sources
+        from binex.analysis.lineage.blame import blame
+        from binex.analysis.lineage.sources import Sources
         from binex.loader import bind_source
 
         run, info = await _find(store, which)

@@ -64,7 +64,9 @@ def _invoke(arguments: list[str]) -> int:
         return invoke(arguments)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - the one place where errors end
+    except BaseException as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made
+            raise KeyboardInterrupt from error
         return report(error)
 
 

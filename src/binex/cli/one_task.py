@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from binex.analysis.task_detail import TaskDetail, task_detail
-from binex.analysis.task_values import Binds
+from binex.analysis.tasks.detail import TaskDetail, task_detail
+from binex.analysis.tasks.values import Binds
 from binex.cli.render.look import Look
 from binex.cli.render.task_detail import task_detail_text
 from binex.cli.showing import bound, show
@@ -18,6 +18,6 @@ def show_task(run: str, task: str, directory: Path | None, *, as_json: bool, fai
         return await task_detail(store, found, task, bind)
 
     def draw(found: TaskDetail, look: Look) -> str:
-        return task_detail_text(found, look, failure_first=failure_first)
+        return task_detail_text(found, look, directory, failure_first=failure_first)
 
     return show(run, directory, bound(ask), draw, as_json=as_json)

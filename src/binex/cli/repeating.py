@@ -1,26 +1,25 @@
 """``binex replay --only NODE --times N`` in front of somebody: what is executed, what is said, how it exits."""
 
-import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from binex.analysis.find import find_original
-from binex.analysis.repeat import RepeatReport, StopReason
+from binex.analysis.repetition.report import RepeatReport, StopReason
 from binex.cli.changing import read_request
 from binex.cli.executing import Execution
 from binex.cli.fork_options import ForkOptions
+from binex.cli.line_progress import LineProgress
 from binex.cli.options import ExecutionOptions
 from binex.cli.render.look import Look, words_of
-from binex.cli.render.question import waiting_line
 from binex.cli.render.repeat import how_it_went, repeat_report
 from binex.cli.render.spending import spending
 from binex.cli.render.text import escape
 from binex.cli.render.units import count, duration
 from binex.cli.streams import write_note
 from binex.errors import InputError
-from binex.models.event import Event, Notice, QuestionAsked, RunEnded
+from binex.models.event import Event, RunEnded
 from binex.models.money import dollars
 from binex.models.run import RunStatus, RunSummary
 from binex.runtime.repeating import PARALLEL, Repeater, RepeatRequest
@@ -104,17 +103,15 @@ def _exit_code(report: RepeatReport) -> int | None:
     return 0 if report.is_done and report.completed and is_expected else _NOT_AS_WANTED
 
 
-class _Progress:
-    """A listener that writes one line for each repetition, and what a person should know once."""
+class _Progress(LineProgress):
+    """A line for each repetition."""
 
     def __init__(self, times: int, options: ExecutionOptions) -> None:
+        super().__init__(options.directory)
         self._times = times
         self._is_quiet = options.is_quiet
-        self._directory = options.directory
-        self._began = time.monotonic()
         self._task = ""
         self._made = 0
-        self._said: set[str] = set()
 
     def begin(self, repeater: Repeater) -> None:
         """Say what is going to be done, and what that will probably cost."""
@@ -130,24 +127,9 @@ class _Progress:
         write_note(f"run {escape(repeater.parent)}: {what}{cost}")
 
     def __call__(self, event: Event) -> None:
-        match event:
-            case RunEnded() if not self._is_quiet:
-                self._line(event.summary)
-            case QuestionAsked():
-                write_note(waiting_line(event.question, self._directory))
-            case Notice() if event.message not in self._said:
-                self._said.add(event.message)
-                write_note(f"note: {escape(event.message)}")
-            case _:
-                pass
-
-    def say(self, message: str) -> None:
-        """Tell something that is no event."""
-        write_note(message)
-
-    def pause(self) -> AbstractContextManager[None]:
-        """Lines are no picture: they may stand beside what somebody is asked."""
-        return nullcontext()
+        if isinstance(event, RunEnded) and not self._is_quiet:
+            self._line(event.summary)
+        super().__call__(event)
 
     def _line(self, summary: RunSummary) -> None:
         run, status, number = summary.run, words_of(summary.status), ""
@@ -157,5 +139,4 @@ class _Progress:
             self._made += 1
             number = f"{self._made:,} of {self._times:,}  "
         spent = f", {spending(run.spend)}" if run.spend.model_calls else ""
-        elapsed = time.monotonic() - self._began
-        write_note(f"{elapsed:8.2f} s  {number}run {run.id} {status} in {duration(run.duration_ms)}{spent}")
+        self.write_line(f"{number}run {run.id} {status} in {duration(run.duration_ms)}{spent}")

@@ -17,7 +17,7 @@ from binex.models.run import Run
 from binex.stores.run_store import RunStore
 
 if TYPE_CHECKING:  # it takes long to import, and most questions do without
-    from binex.analysis.task_values import Binds
+    from binex.analysis.tasks.values import Binds
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _Answer_co = TypeVar("_Answer_co", bound=BaseModel, covariant=True)

@@ -43,8 +43,8 @@ def command(  # noqa: PLR0913 - the options of the command
 
     Forks and replays are left out. Latency is that of runs, or tasks, that completed or failed.
     """
-    from binex.analysis.stats import StatsReport, find_stats
-    from binex.analysis.time_buckets import Span
+    from binex.analysis.statistics.stats import StatsReport, find_stats
+    from binex.analysis.statistics.time_buckets import Span
     from binex.cli.printing import print_json
     from binex.cli.reading import read
     from binex.cli.render.look import Look
@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913 - the options of the command
         raise InputError("--since is not before --until", fix="--since 3d --until 1d is from three days ago to one")
     file = None if plot in (None, _TERMINAL) else Path(str(plot))
     if file is not None:
-        from binex.analysis.plot import require_picture
+        from binex.analysis.statistics.plot import require_picture
 
         require_picture(file)
 
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - the options of the command
 
     report, code = read(directory, ask)
     if file is not None:
-        from binex.analysis.plot import write_plot
+        from binex.analysis.statistics.plot import write_plot
 
         write_plot(report, file)
         write_note(f"wrote {file}")

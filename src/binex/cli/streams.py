@@ -7,7 +7,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 TYPE_CHECKING = False  # as in typing, which takes long to import on the way to `binex --version`
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import TextIO
 
 _STANDARD = (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w"))
@@ -41,8 +41,8 @@ def flush_streams() -> None:
             _discard(number, stream)
 
 
-def write_result(text: str, stream: "TextIO | None" = None) -> None:
-    """Write *text* and a line's end to stdout, or to the *stream* that stands for it.
+def write_result(text: "str | Iterable[str]", stream: "TextIO | None" = None) -> None:
+    """Write *text*, perhaps in pieces, and a line's end to stdout, or to the *stream* that stands for it.
 
     Nobody reading any more is no failure: what was to be done is done.
 
@@ -51,7 +51,12 @@ def write_result(text: str, stream: "TextIO | None" = None) -> None:
     """
     stream = stream or sys.stdout
     try:
-        stream.write(text if text.endswith("\n") else text + "\n")
+        last = ""
+        for piece in (text,) if isinstance(text, str) else text:
+            stream.write(piece)
+            last = piece or last
+        if not last.endswith("\n"):
+            stream.write("\n")
         stream.flush()
     except BrokenPipeError:
         _discard(1, stream)

@@ -83,7 +83,7 @@ def _timeline(run: str, directory: Path | None, *, as_json: bool, with_items: bo
 
 
 def _calls(run: str, directory: Path | None, *, as_json: bool, with_items: bool) -> int:
-    from binex.analysis.call_timeline import CallTimeline, call_timeline
+    from binex.analysis.timing.call_timeline import CallTimeline, call_timeline
     from binex.cli.render.run_head import run_head
     from binex.cli.render.timeline import timeline
     from binex.cli.showing import show
@@ -96,7 +96,7 @@ def _calls(run: str, directory: Path | None, *, as_json: bool, with_items: bool)
 
 
 def _critical_path(run: str, directory: Path | None, *, as_json: bool) -> int:
-    from binex.analysis.critical_path import critical_path
+    from binex.analysis.timing.critical_path import critical_path
     from binex.cli.render.critical_path import critical_path_text
     from binex.cli.showing import bound, show
 
@@ -105,7 +105,7 @@ def _critical_path(run: str, directory: Path | None, *, as_json: bool) -> int:
 
 def _graph(run: str, directory: Path | None, *, as_json: bool, is_unfolded: bool) -> int:
     from binex.analysis.run_graph import RunGraph, run_graph
-    from binex.cli.render.graph import graph
+    from binex.cli.render.graph.drawing import graph
     from binex.cli.render.run_head import run_head
     from binex.cli.showing import bound, show
 

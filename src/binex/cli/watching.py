@@ -16,7 +16,7 @@ from binex.models.run_query import RunQuery
 from binex.stores.run_store import RunStore
 
 _PAUSE_S: Final = 0.5
-_CLEAR: Final = "\x1b[H\x1b[2J"
+_HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def watch_runs(directory: Path | None, query: RunQuery, *, limit: int, page: int) -> int:
@@ -45,9 +45,12 @@ def watch_runs(directory: Path | None, query: RunQuery, *, limit: int, page: int
 
 
 def _screen(text: str) -> str:
-    """What puts *text* in the place of all that is on the screen, as much of it as there is room for."""
+    """What puts *text* in the place of all that is on the screen, as much of it as there is room for.
+
+    Line by line: a screen that is emptied first would flicker.
+    """
     room = max(2, get_terminal_size().lines - 1)
-    return _CLEAR + "\n".join(text.split("\n")[:room]) + "\n"
+    return _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in text.split("\n")[:room]) + _CLEAR_BELOW
 
 
 def _show(text: str) -> bool:

@@ -13,7 +13,7 @@ from binex.errors import Fault, InputError, suggest
 from binex.loader.files import read_file
 from binex.loader.report import workflow_error
 from binex.models.base import Model
-from binex.models.settings import ProjectSettings, Rates, Redaction
+from binex.models.settings import DevAgent, DevSettings, ProjectSettings, Rates, Redaction
 
 FILE_NAME: Final = "binex.toml"
 MAX_BYTES: Final = 1024 * 1024
@@ -27,6 +27,13 @@ _TABLES: Final[dict[tuple[str, ...], type[Model]]] = {
     (): ProjectSettings,
     ("prices",): Rates,  # whatever model it is for
     ("redaction",): Redaction,
+    ("dev",): DevSettings,
+    ("dev", "agents"): DevAgent,  # whatever its name is
+}
+_LISTS: Final = {
+    "patterns": 'patterns = ["ACME-[0-9]{6}"]',
+    "args": 'args = ["agent.py", "--port", "{port}"]',
+    "env": 'env = ["OPENAI_API_KEY"]',
 }
 
 
@@ -76,12 +83,15 @@ def _fault(found: ErrorDetails, places: list[tuple[tuple[str, ...], int, int]]) 
     line, column = _place_of(path, places)
     name = ".".join(path)
     if found["type"] == "extra_forbidden":
-        known = _TABLES[path[:1] if len(path) > 1 else ()].model_fields
+        known = _TABLES[path[:2] if path[:2] in _TABLES else path[:1] if len(path) > 1 else ()].model_fields
         return Fault(f"unknown key '{name}'", line, column, suggest(path[-1], known, "keys"))
     message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "tuple_type":
-        return Fault(f"'{name}' must be a list", line, column, 'patterns = ["ACME-[0-9]{6}"]')
+        example = _LISTS.get(path[-1], _LISTS["patterns"])
+        return Fault(f"'{name}' must be a list", line, column, example)
     if found["type"] == "missing":
+        if path[0] == "dev":
+            return Fault(f"'{name}' is missing", line, column, 'say what is started: command = "{python}"')
         return Fault(f"'{name}' is missing", line, column, "give both sides: input = 0.15, output = 0.60")
     return Fault(f"'{name}': {message[:1].lower()}{message[1:]}", line, column)
 

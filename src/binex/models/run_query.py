@@ -42,6 +42,8 @@ class RunQuery(Model):
     """Runs in which this node, or an item of it, failed at last."""
     origin: RunOrigin | None = None
     """Runs that came to be in this way."""
+    is_whole: bool = False
+    """Only runs that executed their workflow from its start, here or elsewhere: no forks and replays."""
 
     @property
     def is_everything(self) -> bool:

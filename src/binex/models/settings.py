@@ -61,6 +61,32 @@ class Redaction(Model):
     """Regular expressions."""
 
 
+class DevAgent(Model):
+    """A program that `binex dev` starts beside a workflow: an A2A agent of the project's own."""
+
+    command: Annotated[str, Field(min_length=1)]
+    """The program; `{python}` is the Python that Binex runs with."""
+    args: tuple[str, ...] = ()
+    """Its arguments, in which `{port}` stands for the port."""
+    cwd: str = "."
+    """The folder that it is started in, inside the project."""
+    env: tuple[str, ...] = ()
+    """The names of the environment variables that it sees, besides a few such as PATH and HOME."""
+    port: Annotated[int, Field(ge=1, le=65_535, strict=True)] | None = None
+    """Where it listens, on this machine; without one, a free port is looked for."""
+    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    """Where below that its card is."""
+    ready_ms: Annotated[int, Field(ge=1, le=600_000, strict=True)] = 20_000
+    """How long it may take until it answers, in milliseconds."""
+
+
+class DevSettings(Model):
+    """What `binex dev` starts."""
+
+    agents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")], DevAgent] = Field(default_factory=dict)
+    """By the name under which they are shown."""
+
+
 class ProjectSettings(Model):
     """All that stands in ``binex.toml``."""
 
@@ -70,3 +96,5 @@ class ProjectSettings(Model):
     """Prices that Binex does not know, or not as you pay them."""
     redaction: Redaction = Field(default_factory=Redaction)
     """What else must not be kept."""
+    dev: DevSettings = Field(default_factory=DevSettings)
+    """What `binex dev` starts."""

@@ -9,7 +9,7 @@ from binex.analysis.artifacts import Damage
 from binex.analysis.calls import CallDetail, Said, name_of
 from binex.analysis.cost import cost_of
 from binex.analysis.debug import failures_of, next_steps
-from binex.analysis.failure_groups import FailureGroup, group_failures
+from binex.analysis.failures.groups import group_failures
 from binex.analysis.trace import Trace
 from binex.analysis.verdict import verdict_of
 from binex.errors import DamagedDataError
@@ -64,19 +64,11 @@ async def _write_workflow(out: JsonStream, contents: Contents) -> None:
 async def _write_timeline(out: JsonStream, contents: Contents) -> int:
     """The timeline, and in it the tasks; how many these are."""
     timeline = await contents.timeline()
-    causes = await _causes(contents)
+    causes = await group_failures(contents.store, contents.records)
     out.member("verdict", verdict_of(contents.run, causes, timeline))
     out.listed("causes", causes)
     out.member("trace", timeline.model_dump(mode="json", exclude={"run", "tasks"}))
     return out.listed("tasks", _tasks(timeline))
-
-
-async def _causes(contents: Contents) -> tuple[FailureGroup, ...]:
-    try:
-        return await group_failures(contents.store, contents.records)
-    except DamagedDataError as error:
-        contents.damage.append(Damage(where="calls", message=error.message, fix=error.fix))
-        return ()
 
 
 def _tasks(timeline: Trace) -> Iterator[Encoded]:

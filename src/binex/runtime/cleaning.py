@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from binex.analysis.retention import CleaningPlan, CleaningReport
-from binex.analysis.stored_size import total_of
+from binex.analysis.room.retention import CleaningPlan, CleaningReport
+from binex.analysis.room.stored_size import total_of
 from binex.stores.removal_store import Moment, RemovalStore
 
 _LEAST_UNUSED: Final = 64 * 1024

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from binex.analysis.expectation import Expectation
 from binex.analysis.find import find_run
-from binex.analysis.repeat import RepeatReport, Repetition, StopReason, compare_repetitions
+from binex.analysis.repetition.expectation import Expectation
+from binex.analysis.repetition.report import RepeatReport, Repetition, StopReason, compare_repetitions
 from binex.errors import InputError
 from binex.models.fork import ForkPlan
 from binex.models.names import item_of, node_of

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from binex.analysis.find import find_original
+from binex.analysis.state import as_left
 from binex.errors import InputError, RunError, suggest
 from binex.graph.dag import DAG
 from binex.graph.reference import as_text
@@ -55,6 +56,8 @@ class Resuming:
         found = await find_original(self._store, run, is_sample_meant=True)
         async with self._store.take_run(found.id) as lease:
             before = await self._store.get_run(found.id) or found
+            if before.status is RunStatus.RUNNING:  # its process was killed
+                before = as_left(before, await self._store.list_records(found.id))
             require_executable(before)
             kept = await self._store.get_source(before.workflow_hash)
             bound = restore_source(kept, self._executor.settings.limits, self._executor.registry)

@@ -15,6 +15,7 @@ from binex.adapters.base import AgentAdapter
 from binex.adapters.registry import Registry
 from binex.analysis.find import find_run
 from binex.analysis.location import find_directory
+from binex.analysis.state import as_left
 from binex.errors import RunError
 from binex.graph.dag import DAG
 from binex.graph.scope import RunContext
@@ -78,6 +79,7 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     people: People | None = None,
     is_trusting: bool = False,
     is_traced: bool = False,
+    stands_in: Mapping[str, AgentAdapter] | None = None,
 ) -> AsyncIterator["Session"]:
     """Open the store in *directory* (found like ``.git`` where none is given) and close it at the end.
 
@@ -85,7 +87,8 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     a run is executed; without it a run that has to wait for an answer ends as ``waiting``, unless a question has a
     deadline. The file ``binex.toml`` beside the store's folder is read, if there is one. Runs that were imported only
     execute functions and programs of this machine where *is_trusting* is true. With *is_traced* the spans of runs are
-    sent to a collector while they are executed, as the variables ``OTEL_EXPORTER_OTLP_*`` say.
+    sent to a collector while they are executed, as the variables ``OTEL_EXPORTER_OTLP_*`` say. What *stands_in* for the
+    adapter of a scheme takes its place, also where that is built in; the version that it names is kept with each run.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -115,7 +118,7 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
         on_notice=notice,
         patience_s=settings.limits.store_wait_ms / 1000,
     ) as store:
-        registry = Registry(adapters, limits=settings.limits, project=settings.project)
+        registry = Registry(adapters, limits=settings.limits, project=settings.project, stands_in=stands_in)
         session = Session(store, settings, registry, listeners)
         async with _sending_spans(session, notice) if is_traced else nullcontext():
             try:
@@ -317,6 +320,8 @@ class Session:
             if found.status not in (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.WAITING):
                 raise RunError(f"run {found.id} has ended already: {found.status}")
             await withdraw_questions(self.store, found.id)
+            if found.status is RunStatus.RUNNING:  # its process was killed
+                found = as_left(found, await self.store.list_records(found.id))
             found = found.model_copy(update={"status": RunStatus.CANCELLED, "ended_at": now()})
             await self.store.save_run(found)
             return found

@@ -27,3 +27,7 @@ class ArtifactStore(Protocol):
     async def list_artifacts(self, run_id: str) -> list[ArtifactInfo]:
         """The envelopes of a run's artifacts, in the order in which they were stored."""
         ...
+
+    async def list_hashes(self, run_id: str) -> dict[str, str]:
+        """The SHA-256 of the content of each of a run's artifacts, by its id; far quicker than the envelopes."""
+        ...

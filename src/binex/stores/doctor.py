@@ -40,6 +40,7 @@ from binex.stores.backends.importing import clear_unfinished, unfinished_imports
 from binex.stores.backends.lease import live_owners, remove_lock
 from binex.stores.backends.repair import Repair, UnconfirmedRun
 from binex.stores.backends.salvage import rescue
+from binex.stores.backends.searching import is_sound, rebuild, remake
 
 __all__ = ["Finding", "Severity", "examine", "repair", "salvage"]
 
@@ -90,6 +91,11 @@ def repair(folder: Path) -> list[Finding]:
                 schema.migrate(connection, database)
                 message = f"upgraded from version {version} to {len(schema.MIGRATIONS)}"
                 done.append(info(shown(database), f"{message}; the old one is in {shown(folder / 'backups')}"))
+            if not is_sound(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                remake(connection)
+                connection.execute("COMMIT")
+                done.append(info(shown(database), "its index of texts was emptied; the next search fills it again"))
             if problems:
                 connection.execute("REINDEX")
                 connection.execute("VACUUM")  # gives back the pages that belong to nothing now
@@ -165,6 +171,7 @@ def _clear_away(folder: Path) -> Iterator[Finding]:
 def _restore_contents(connection: sqlite3.Connection, folder: Path) -> list[Finding]:
     """Put contents back into the database whose copies in files are sound."""
     done = []
+    restored = []
     bad = [
         (seq, f"{run_id}~{name}", run_id, size, sha256)
         for seq, run_id, name, size, sha256, content in connection.execute(
@@ -179,8 +186,13 @@ def _restore_contents(connection: sqlite3.Connection, folder: Path) -> list[Find
         except DamagedDataError as error:
             done.append(of(error, id))
             continue
-        connection.execute("UPDATE artifacts SET content = ? WHERE seq = ?", (content, seq))
+        restored.append((content, seq))
         done.append(info(id, "its content in the database was restored from its file"))
+    if restored:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("UPDATE artifacts SET content = ? WHERE seq = ?", restored)
+        rebuild(connection)  # it may have the words of what stood there
+        connection.execute("COMMIT")
     return done
 
 

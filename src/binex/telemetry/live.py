@@ -23,7 +23,7 @@ from binex.stores.run_store import RunStore
 from binex.tape.refusal import allowing_network
 from binex.telemetry.call_spans import has_span
 from binex.telemetry.run_spans import RunSpans
-from binex.telemetry.sending import AT_ONCE, Collector
+from binex.telemetry.sending import AT_ONCE, Collector, RejectedError
 from binex.telemetry.span import Span
 from binex.telemetry.stored import spans_of_calls
 
@@ -90,6 +90,9 @@ class Sender:
             while batch := self._next():
                 try:
                     self._collector.send(batch)
+                except RejectedError as error:
+                    self.lost, self.failure = self.lost + error.count, error.message
+                    self._drop(len(batch))
                 except RunError as error:
                     self.failure = error.message
                     if not self._waits_for_next_try():

@@ -27,6 +27,8 @@ INSTALL: Final = "pip install 'binex[otel]'"
 AT_ONCE: Final = 512
 """So many spans are sent with one request."""
 _PATH: Final = "/v1/traces"
+_LASTING: Final = (400, 413, 422)
+"""What a collector answers to spans that it will never take."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -70,6 +72,14 @@ def endpoint_of(text: str) -> str:
     return text.rstrip("/") + _PATH if parts.path in ("", "/") and not parts.query else text
 
 
+class RejectedError(RunError):
+    """A collector does not want *count* spans of those that were sent, and never will; it has the others."""
+
+    def __init__(self, message: str, *, fix: str | None = None, count: int = 0) -> None:
+        super().__init__(message, fix=fix)
+        self.count = count
+
+
 class Collector:
     """Where spans go to. Loads OpenTelemetry when it is made."""
 
@@ -80,7 +90,7 @@ class Collector:
         self._session = _session()
         _silence_exporter()
         self._exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout_s, session=self._session)
-        self.address = _shown(self._exporter._endpoint)
+        self.address = _shown(str(getattr(self._exporter, "_endpoint", endpoint or "")))  # which it keeps to itself
         """Where that is, as it can be shown."""
         resource = Resource.create({})
         if str(resource.attributes.get(names.SERVICE_NAME, "unknown_service")).startswith("unknown_service"):
@@ -91,7 +101,8 @@ class Collector:
         """Send some spans, and wait until they have been taken.
 
         Raises:
-            RunError: they were not, or not all of them; the message says why.
+            RejectedError: the collector does not want some of them, or all; to send them again would not help.
+            RunError: they were not taken; the message says why.
         """
         from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -101,15 +112,14 @@ class Collector:
         except OSError as error:
             raise RunError(f"the collector at {self.address} cannot be used: {error}") from error
         if result is not SpanExportResult.SUCCESS:
-            raise RunError(
-                f"the collector at {self.address} did not take {len(spans):,} spans: {self._session.failure}",
-                fix=self._session.fix,
-            )
+            message = f"the collector at {self.address} did not take {len(spans):,} spans: {self._session.failure}"
+            if self._session.status in _LASTING:
+                raise RejectedError(message, count=len(spans))
+            raise RunError(message, fix=self._session.fix)
         rejected, why = self._session.rejected()
         if rejected:
-            raise RunError(
-                f"the collector at {self.address} rejected {rejected:,} of {len(spans):,} spans: {why or 'no reason'}"
-            )
+            message = f"the collector at {self.address} rejected {rejected:,} of {len(spans):,} spans"
+            raise RejectedError(f"{message}: {why or 'it does not say why'}", count=rejected)
 
     def close(self) -> None:
         """Give up what is being sent, and let go of connections."""
@@ -129,6 +139,7 @@ def _session() -> Any:
         def forget(self) -> None:
             self.failure = "no answer in time"
             self.fix: str | None = None
+            self.status = 0
             self._last: requests.Response | None = None
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -138,7 +149,7 @@ def _session() -> Any:
                 self.failure, self.fix = _said(error), "see that a collector listens there, or name one: --endpoint URL"
                 # Not an error that the exporter knows, so that it does not try again by itself for many seconds.
                 raise ConnectionAbortedError(self.failure) from None
-            status = self._last.status_code
+            status = self.status = self._last.status_code
             if status >= 400:
                 self.failure = f"HTTP {status}: {self._last.reason}"
                 if status in (401, 403):

@@ -26,6 +26,7 @@ _SENTENCES: Final = {
     CauseKind.FAULT: "its calls were made to fail",
     CauseKind.SAMPLING: "the same was asked and another answer came: sampling",
     CauseKind.STOPPED: "one of the runs never came to it",
+    CauseKind.MISSING: "one of the runs has no record of it that can be read",
     CauseKind.UNKNOWN: "it was given something else, and where that came from was not kept",
 }
 
@@ -77,6 +78,7 @@ def _is_same_code(cause: Cause, tasks: Iterable[TaskDiff]) -> bool:
 
 
 def _cause(kind: CauseKind, parts: tuple[str, ...], tasks: Sequence[TaskDiff], leads_to: tuple[str, ...]) -> Cause:
+    tasks = sorted(tasks, key=lambda task: task.task != task.node)  # a node before its items
     first = tasks[0]
     own = [part for part in first.parts if part.is_own] if kind is CauseKind.CHANGED else []
     return Cause(
@@ -87,7 +89,7 @@ def _cause(kind: CauseKind, parts: tuple[str, ...], tasks: Sequence[TaskDiff], l
         parts=parts,
         text=_in_words(kind, parts, own, first),
         leads_to=leads_to,
-        follows_from=first.follows_from,
+        follows_from=tuple(path for path in first.follows_from if path not in {task.task for task in tasks}),
     )
 
 

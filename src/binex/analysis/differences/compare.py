@@ -19,8 +19,8 @@ from binex.analysis.differences.run_level import budget_diff, variable_diffs, ve
 from binex.analysis.differences.side import RunSide
 from binex.analysis.differences.snapshots import Snapshots
 from binex.analysis.differences.tasks import Tasks
-from binex.analysis.task_values import Binds
-from binex.analysis.text_diff import TextDiff, diff_text
+from binex.analysis.differences.text_diff import TextDiff, diff_text
+from binex.analysis.tasks.values import Binds
 from binex.models.run import Run
 from binex.stores.run_store import RunStore
 

@@ -3,12 +3,12 @@
 from pydantic import JsonValue
 
 from binex.analysis.artifacts import Damage
+from binex.analysis.differences.json_diff import diff_json
 from binex.analysis.differences.messages import first_messages
 from binex.analysis.differences.model import Aspect, OutputDiff, PartDiff, Side, TaskDiff, ValueDiff
 from binex.analysis.differences.parts import rules_of
 from binex.analysis.differences.side import RunSide
-from binex.analysis.json_diff import diff_json
-from binex.analysis.text_diff import diff_text
+from binex.analysis.differences.text_diff import diff_text
 from binex.errors import DamagedDataError
 from binex.models.json_value import decode_json
 from binex.models.names import read_artifact_id
@@ -79,7 +79,7 @@ class Contents:
         if not task.parts or task.before is None or task.after is None:
             return task.parts
         old, new = task.before.task, task.after.task
-        there, here = await self._before.values(old), await self._after.values(new)
+        sides = ((self._before, old), (self._after, new))
         rules = None
         found = []
         for part in task.parts:
@@ -87,8 +87,7 @@ class Contents:
                 rules = rules or (await rules_of(self._before, old), await rules_of(self._after, new))
                 before, after = rules[0].get(part.name), rules[1].get(part.name)
             else:
-                before = None if there is None else there.value(part.name)
-                after = None if here is None else here.value(part.name)
+                before, after = [await side.value(path, part.name) for side, path in sides]
             value: ValueDiff | None = None
             if part.side is not Side.BOTH:
                 value = _only(before if part.side is Side.BEFORE else after, part.side)

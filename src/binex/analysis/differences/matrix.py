@@ -9,7 +9,7 @@ from binex.analysis.differences.side import RunSide
 from binex.analysis.differences.snapshots import Snapshots
 from binex.analysis.hashes import Hashes
 from binex.analysis.origin import change_in_words
-from binex.analysis.task_values import Binds
+from binex.analysis.tasks.values import Binds
 from binex.models.base import Model
 from binex.models.names import read_artifact_id
 from binex.models.run import Run

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from binex.analysis.calls import call_detail
-from binex.analysis.model_rounds import rounds_of
+from binex.analysis.tasks.model_rounds import rounds_of
 from binex.models.call import CallKind
 from binex.models.task import ExecutionRecord
 from binex.stores.run_store import RunStore

@@ -6,8 +6,8 @@ from typing import Final
 from pydantic import JsonValue
 
 from binex.analysis.artifacts import Damage
-from binex.analysis.json_diff import JsonDiff
-from binex.analysis.text_diff import TextDiff
+from binex.analysis.differences.json_diff import JsonDiff
+from binex.analysis.differences.text_diff import TextDiff
 from binex.models.base import Model
 from binex.models.call import Spend
 from binex.models.names import node_of
@@ -169,6 +169,8 @@ class CauseKind(StrEnum):
     """The same was asked and another answer came: the agent is not deterministic, or is a person."""
     STOPPED = "stopped"
     """One of the two runs never came to it."""
+    MISSING = "missing"
+    """One of the runs came to its end, and there is no record of the task in it: it was damaged."""
     UNKNOWN = "unknown"
     """What it was given is different, and where that comes from was not kept."""
 

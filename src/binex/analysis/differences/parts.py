@@ -8,10 +8,12 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from binex.analysis.differences.given import Told, variables_in_part
 from binex.analysis.differences.model import Aspect, PartDiff, Side
 from binex.analysis.differences.outcomes import other_parts
 from binex.analysis.differences.side import RunSide
-from binex.models.names import node_of
+from binex.analysis.hashes import Hashes
+from binex.models.names import item_of, node_of
 from binex.models.workflow import NodeSpec, WorkflowSpec
 
 _MODEL: Final = "llm://"
@@ -38,17 +40,29 @@ _RULES: Final = (
     "when", "foreach", "depends_on", "max_items", "on_item_failure", "max_parallel", "isolation", "budget", "cache",
 )  # fmt: skip
 """What the workflow says about a node besides what its agent gets."""
+_LIST: Final = ("foreach", "max_items")
+"""The rules that say which items there are."""
 
 
 class Parts:
     """Compares what tasks of two runs depend on, part by part."""
 
-    def __init__(self, before: RunSide, after: RunSide, variables: Collection[str], renamed: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        before: RunSide,
+        after: RunSide,
+        variables: Collection[str],
+        renamed: Mapping[str, str],
+        hashes: Hashes,
+    ) -> None:
         self._before = before
         self._after = after
         self._variables = variables
         self._is_same_workflow = before.run.workflow_hash == after.run.workflow_hash
         self._renamed = renamed
+        self._hashes = hashes
+        self._latest: tuple[tuple[str, str], tuple[Told, Told]] | None = None
+        self._known: dict[tuple[object, ...], PartDiff] = {}
         self._rules: dict[tuple[str, str], tuple[PartDiff, ...]] = {}
 
     async def of(self, old: str, new: str) -> tuple[PartDiff, ...]:
@@ -61,10 +75,25 @@ class Parts:
             aspect = _aspect(name, before.agent, after.agent)
             is_own = await self._is_own(name, old, new)
             variables = () if is_own else await self._filled_in(name, old, new)
-            found.append(PartDiff(name=name, aspect=aspect, side=side, is_own=is_own, variables=variables))
+            found.append(self._part(name, aspect, side, is_own, variables))
         if not self._is_same_workflow:
             found += await self._rules_of(node_of(old), node_of(new))
         return tuple(found)
+
+    async def of_list(self, path: str) -> tuple[PartDiff, ...]:
+        """What the workflows say otherwise about the list that an item stands for, which only one of the runs has."""
+        if self._is_same_workflow or item_of(path) is None:
+            return ()
+        old = new = node_of(path)
+        old = next((was for was, name in self._renamed.items() if name == new), old)
+        return tuple(rule for rule in await self._rules_of(old, self._renamed.get(old, new)) if rule.name in _LIST)
+
+    def _part(self, name: str, aspect: Aspect, side: Side, is_own: bool, variables: tuple[str, ...]) -> PartDiff:
+        """What is the same for all items of a foreach is one object."""
+        key = (name, aspect, side, is_own, variables)
+        if key not in self._known:
+            self._known[key] = PartDiff(name=name, aspect=aspect, side=side, is_own=is_own, variables=variables)
+        return self._known[key]
 
     async def conditions(self, old: str | None, new: str | None) -> set[str]:
         """The variables with other values on which it depends whether the task runs, or how many items there are."""
@@ -94,11 +123,22 @@ class Parts:
     async def _filled_in(self, name: str, old: str, new: str) -> tuple[str, ...]:
         if not self._variables:
             return ()
+        by_hash = variables_in_part(name, await self._told(old, new), self._variables)
+        if by_hash is not None:
+            return by_hash
         used: set[str] = set()
         for side, path in ((self._before, old), (self._after, new)):
             written = await side.written(path, name)
             used |= await side.variables_in(path, None if written is None else json.dumps(written, ensure_ascii=False))
         return tuple(variable for variable in self._variables if variable in used)
+
+    async def _told(self, old: str, new: str) -> tuple[Told, Told]:
+        """What hashes tell of both sides, kept until another task is asked for."""
+        if self._latest is None or self._latest[0] != (old, new):
+            before = await Told.of(self._before.given, self._before.last[old], self._hashes)
+            after = await Told.of(self._after.given, self._after.last[new], self._hashes)
+            self._latest = ((old, new), (before, after))
+        return self._latest[1]
 
     async def _rules_of(self, old: str, new: str) -> tuple[PartDiff, ...]:
         if (old, new) not in self._rules:

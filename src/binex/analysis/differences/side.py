@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from binex.analysis.differences.given import Given
 from binex.analysis.differences.model import TaskSide
 from binex.analysis.differences.snapshots import Bound, Snapshots
-from binex.analysis.task_values import TaskValues, read_values
+from binex.analysis.tasks.values import TaskValues, read_values
 from binex.graph.dag import PlannedNode
 from binex.graph.reference import Source
 from binex.models.call import Spend
@@ -21,6 +22,7 @@ class RunSide:
 
     def __init__(self, store: RunStore, run: Run, records: Sequence[ExecutionRecord], snapshots: Snapshots) -> None:
         self.run = run
+        self.given = Given(run.variables)
         self.final: Mapping[str, ExecutionRecord] = final_records(records)
         self.attempts: dict[str, list[ExecutionRecord]] = {}
         self.last: dict[str, ExecutionRecord] = {}
@@ -31,6 +33,7 @@ class RunSide:
         self._store = store
         self._snapshots = snapshots
         self._lists: dict[str, list[JsonValue]] = {}
+        self._latest: tuple[str, TaskValues | None] | None = None
         for record in records:
             self.attempts.setdefault(record.task, []).append(record)
             self.last[record.task] = record
@@ -110,12 +113,22 @@ class RunSide:
             references.append(node.foreach)
         return {reference.name for reference in references if reference.source is Source.USER}
 
-    async def values(self, path: str) -> TaskValues | None:
-        """What can be shown of the task at *path*."""
-        bound = await self.bound()
-        if bound is None:
-            return None
-        return await read_values(self._store, self.run, path, self.last, lambda _: bound, self._lists)
+    async def value(self, path: str, name: str) -> JsonValue:
+        """What a part of the key of the task at *path* was made of; None where that is not known."""
+        for variable in self.given.names(self.last[path].key_parts.get(name, "")):
+            return self.run.variables[variable]
+        values = await self._values(path)
+        return None if values is None else values.value(name)
+
+    async def _values(self, path: str) -> TaskValues | None:
+        """What can be shown of the task, kept until another one is asked for."""
+        if self._latest is None or self._latest[0] != path:
+            bound = await self.bound()
+            values = None
+            if bound is not None:
+                values = await read_values(self._store, self.run, path, self.last, lambda _: bound, self._lists)
+            self._latest = (path, values)
+        return self._latest[1]
 
     async def written(self, path: str, name: str) -> JsonValue:
         """What the workflow says for a part of the key, references still in it; None where it says nothing."""

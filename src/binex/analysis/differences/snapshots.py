@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from binex.analysis.artifacts import Damage
-from binex.analysis.task_values import Binds
+from binex.analysis.tasks.values import Binds
 from binex.errors import BinexError
 from binex.graph.dag import DAG
 from binex.models.run import Run

@@ -14,12 +14,14 @@ from binex.analysis.differences.model import (
     PartDiff,
     Side,
     TaskDiff,
+    TaskSide,
     TaskState,
 )
 from binex.analysis.differences.outcomes import ended_alike, failed_alike, output_pairs
 from binex.analysis.differences.parts import Parts
 from binex.analysis.differences.side import RunSide
 from binex.analysis.hashes import Hashes
+from binex.models.base import slimmed
 from binex.models.change import ChangeKind
 from binex.models.names import node_of
 from binex.models.run import Run
@@ -46,8 +48,8 @@ class Tasks:
         self._before = before
         self._after = after
         self._pairs = pairs
-        self._parts = Parts(before, after, variables, _renamed(pairs))
         self._hashes = Hashes(store)
+        self._parts = Parts(before, after, variables, _renamed(pairs), self._hashes)
         self._note = note
         self._faults = {node for run in (before.run, after.run) for node in _faulty(run)}
         self._names_before = {pair.before: pair.name for pair in pairs if pair.before is not None}
@@ -55,22 +57,23 @@ class Tasks:
 
     async def compare(self) -> list[TaskDiff]:
         """Every one of the pairs, in their order."""
-        tasks = [await self._compared(pair) for pair in self._pairs]
+        tasks = [slimmed(await self._compared(pair)) for pair in self._pairs]
         self._different = {task.task for task in tasks if task.is_different}
-        return [await self._explained(task) if task.is_different else task for task in tasks]
+        for index, task in enumerate(tasks):
+            if task.is_different:
+                tasks[index] = slimmed(await self._explained(task))
+        return tasks
 
     async def _compared(self, pair: Pair) -> TaskDiff:
         before = None if pair.before is None else self._before.task(pair.before)
         after = None if pair.after is None else self._after.task(pair.after)
         if pair.before is None or pair.after is None:
-            state = TaskState.REMOVED if pair.after is None else TaskState.ADDED
-            outputs = await self._alone(pair)
-            return TaskDiff(task=pair.name, state=state, before=before, after=after, outputs=outputs)
+            return await self._alone(pair, before, after)
         parts = await self._parts.of(pair.before, pair.after)
         old, new = self._before.last[pair.before], self._after.last[pair.after]
         outputs = await self._outputs(pair.name, old, new)
-        is_settled = pair.before in self._before.final and pair.after in self._after.final
-        has_ended_alike = ended_alike(old, new) and is_settled
+        have_both_ended = (pair.before in self._before.final) is (pair.after in self._after.final)
+        has_ended_alike = have_both_ended and ended_alike(old, new)
         aspects = {part.aspect for part in parts}
         aspects |= {Aspect.OUTPUT} if outputs else set()
         aspects |= set() if has_ended_alike else {Aspect.STATUS}
@@ -104,7 +107,7 @@ class Tasks:
                 continue
             else:
                 side = Side.BOTH
-            found.append(OutputDiff(output=pair.name, side=side, before_id=pair.before, after_id=pair.after))
+            found.append(slimmed(OutputDiff(output=pair.name, side=side, before_id=pair.before, after_id=pair.after)))
         return tuple(found)
 
     async def _hash(self, task: str, artifact_id: str) -> str | None:
@@ -113,12 +116,19 @@ class Tasks:
             self._note(task, artifact_id, f"artifact {artifact_id} is missing", "binex doctor")
         return found
 
-    async def _alone(self, pair: Pair) -> tuple[OutputDiff, ...]:
-        side, path = (self._before, pair.before) if pair.after is None else (self._after, pair.after)
-        which = Side.BEFORE if pair.after is None else Side.AFTER
-        ids = side.last[path or ""].output_artifacts
-        key = "before_id" if which is Side.BEFORE else "after_id"
-        return tuple(OutputDiff.model_validate({"output": id.rpartition("~")[2], "side": which, key: id}) for id in ids)
+    async def _alone(self, pair: Pair, before: TaskSide | None, after: TaskSide | None) -> TaskDiff:
+        """A task that only one of the runs has; that it was begun there is no difference where the other stopped."""
+        there, path = (self._before, pair.before or "") if pair.after is None else (self._after, pair.after)
+        other = self._after.run if pair.after is None else self._before.run
+        which, key = (Side.BEFORE, "before_id") if pair.after is None else (Side.AFTER, "after_id")
+        ids = there.last[path].output_artifacts
+        outputs = [OutputDiff.model_validate({"output": id.rpartition("~")[2], "side": which, key: id}) for id in ids]
+        if path in there.final or other.status.has_come_to_all:
+            state = TaskState.REMOVED if pair.after is None else TaskState.ADDED
+        else:
+            state = TaskState.EQUAL
+        parts = await self._parts.of_list(path)
+        return TaskDiff(task=pair.name, state=state, before=before, after=after, parts=parts, outputs=tuple(outputs))
 
     async def _explained(self, task: TaskDiff) -> TaskDiff:
         """*task*, which is different, with the others that made it so, or why it is itself."""
@@ -183,7 +193,7 @@ class Tasks:
             is_item = task.node != task.task.removesuffix(BEFORE)
             if bound is not None and task.node not in bound[1].nodes and not is_item:
                 return CauseKind.ADDED if task.before is None else CauseKind.REMOVED
-            return CauseKind.UNKNOWN if is_item and there.run.status.has_come_to_all else CauseKind.STOPPED
+            return CauseKind.MISSING if there.run.status.has_come_to_all else CauseKind.STOPPED
         if task.before.status is None or task.after.status is None:
             return CauseKind.STOPPED
         if was_asked_the_same or not task.parts:
@@ -201,7 +211,8 @@ def _is_effective(part: PartDiff, task: TaskDiff) -> bool:
     """Whether a change of the task itself can have made it different; rules only decide how it ends."""
     if not part.is_own:
         return False
-    return part.aspect is not Aspect.RULES or Aspect.STATUS in task.aspects or len(task.parts) == 1
+    is_alone = task.before is None or task.after is None
+    return part.aspect is not Aspect.RULES or Aspect.STATUS in task.aspects or is_alone or len(task.parts) == 1
 
 
 def _is_keyed(task: TaskDiff, after: RunSide) -> bool:

@@ -3,20 +3,20 @@
 from collections.abc import Collection, Sequence
 
 from binex.analysis.artifacts import ArtifactList, RunArtifact
+from binex.cli.render.damage import damage_lines
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
-from binex.cli.render.text import escape
 from binex.cli.render.units import count, size
 from binex.models.names import item_of, node_of
 
-_COLUMNS = (
+COLUMNS = (
     Column("ARTIFACT", least=12),
     Column("SIZE", is_right=True),
     Column("AGENT", least=10, weight=1),
     Column("SHA-256", weight=2),
+    Column("MADE", least=8, weight=3),
 )
-_MADE = Column("MADE", least=8, weight=3)
 
 
 def artifact_list(found: ArtifactList, look: Look, *, with_items: bool = False) -> str:
@@ -36,8 +36,19 @@ def artifact_list(found: ArtifactList, look: Look, *, with_items: bool = False) 
     else:
         parts.append("no artifacts")
     if found.damage:
-        parts.append("\n".join(f"{look.paint('damaged:', 'bad')} {escape(d.message)}" for d in found.damage))
+        parts.append("\n".join(damage_lines(found.damage, look)))
     return "\n\n".join(parts)
+
+
+def cells_of(artifact: RunArtifact, *, is_damaged: bool) -> list[Cell]:
+    """What stands of an artifact under `COLUMNS`."""
+    return [
+        Cell(artifact.name, "bad" if is_damaged else "plain"),
+        Cell(size(artifact.size)),
+        Cell(artifact.lineage.agent, "faint"),
+        Cell(artifact.sha256[:12], "faint"),
+        Cell(_origin_of(artifact), "faint"),
+    ]
 
 
 def _origin_of(artifact: RunArtifact) -> str:
@@ -51,15 +62,6 @@ def _origin_of(artifact: RunArtifact) -> str:
 
 
 def _table(artifacts: Sequence[RunArtifact], damaged: Collection[str], look: Look) -> str:
-    rows = [
-        [
-            Cell(artifact.name, "bad" if artifact.name in damaged else "plain"),
-            Cell(size(artifact.size)),
-            Cell(artifact.lineage.agent, "faint"),
-            Cell(artifact.sha256[:12], "faint"),
-            Cell(_origin_of(artifact), "faint"),
-        ]
-        for artifact in artifacts
-    ]
+    rows = [cells_of(artifact, is_damaged=artifact.name in damaged) for artifact in artifacts]
     is_any_special = any(_origin_of(artifact) for artifact in artifacts)
-    return table((*_COLUMNS, _MADE) if is_any_special else _COLUMNS, rows, look)
+    return table(COLUMNS if is_any_special else COLUMNS[:-1], rows, look)

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from binex.analysis.bisect import (
+from binex.analysis.bisection.report import (
     BisectPlan,
     BisectReport,
     BisectVerdict,
@@ -17,8 +17,8 @@ from binex.analysis.bisect import (
     ThingKind,
     Trial,
 )
-from binex.analysis.bisect_search import Moved
-from binex.analysis.first_difference import excerpts
+from binex.analysis.bisection.search import Moved
+from binex.analysis.differences.first_difference import excerpts
 from binex.cli.render.look import Look
 from binex.cli.render.spending import spending
 from binex.cli.render.table import Cell, Column, table
@@ -134,6 +134,9 @@ def _culprit(culprit: Culprit, things: dict[str, ChangedThing], report: BisectRe
     yield f"{look.mark('completed')} {what}, {_sure(culprit.sureness, report.times)}"
     if not culprit.is_smallest:
         yield look.paint("    what would tell them apart could not be tried, see below", "faint")
+        if any(thing.kind is ThingKind.CODE for name, thing in things.items() if name in culprit.changes):
+            over_commits = f"binex bisect {escape(report.good)} {escape(report.bad)} --git"
+            yield "    code that is in a git repository can be tried as it was: " + look.paint(over_commits, "strong")
     for name in culprit.changes:
         thing = things.get(name)
         if thing is None:

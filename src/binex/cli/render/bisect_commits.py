@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from binex.analysis.bisect import BisectVerdict
-from binex.analysis.bisect_commits import Commit, CommitReport, CommitState, CommitTrial
+from binex.analysis.bisection.commits import Commit, CommitReport, CommitState, CommitTrial
+from binex.analysis.bisection.report import BisectVerdict
 from binex.cli.render.bisect import STOPPED
 from binex.cli.render.look import Look
 from binex.cli.render.spending import spending

@@ -3,8 +3,9 @@
 import textwrap
 from collections.abc import Iterator
 
-from binex.analysis.blame_model import Blame, Hop, SentenceBlame, SpeakerKind
-from binex.analysis.passages import Likeness
+from binex.analysis.lineage.blame_model import Blame, Hop, SentenceBlame, SpeakerKind
+from binex.analysis.lineage.passages import Likeness
+from binex.cli.render.damage import damage_lines
 from binex.cli.render.look import Look
 from binex.cli.render.text import clip, escape
 from binex.models.names import read_artifact_id
@@ -16,7 +17,7 @@ def blame_text(found: Blame, look: Look) -> str:
     """Each sentence, who first said it, and the way from the artifact to there."""
     parts = ["\n".join(_sentence(sentence, found, look)) for sentence in found.sentences]
     notes = [look.paint(f"not looked at: {escape(what)}", "warn") for what in found.skipped]
-    notes += [f"{look.paint('damaged:', 'bad')} {escape(damage.message)}" for damage in found.damage]
+    notes += damage_lines(found.damage, look)
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 

@@ -35,7 +35,8 @@ def block(text: str, look: Look, indent: int, style: str = "plain", *, most: int
             continue
         if i == most // 2 + max(0, hidden) and (hidden > 0 or cut > 0):
             left_out = count(cut, "character") if cut > 0 else count(hidden, "line")
-            yield edge + look.paint(f"{look.glyph('…', '...')} {left_out} left out; --json has all", "faint")
+            for piece in sentence(f"{look.glyph('…', '...')} {left_out} left out; --json has all", look, indent):
+                yield look.paint(piece, "faint")
         yield edge + look.paint(line, style) if line else ""
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from binex.analysis.calls import CallDetail, CallList, Said, name_of
+from binex.cli.render.damage import damage_lines
 from binex.cli.render.errors import in_one_line
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import is_replay, run_head
@@ -12,7 +13,7 @@ from binex.cli.render.units import count, duration, moment, size
 from binex.models.call import NOT_MADE, Call, CallKind
 from binex.models.money import dollars
 
-_COLUMNS = (
+COLUMNS = (
     Column("CALL", least=8),
     Column("KIND"),
     Column("WITH", least=16),
@@ -28,8 +29,8 @@ def call_list(found: CallList, look: Look) -> str:
     head = run_head(found.run, look)
     if not found.calls:
         return f"{head}\n\nno calls"
-    rows = [_row(call, look, is_replayed=is_replay(found.run)) for call in _in_order(found.calls)]
-    return f"{head}\n\n{table(_COLUMNS, rows, look)}"
+    rows = [cells_of(call, look, is_replayed=is_replay(found.run)) for call in in_order(found.calls)]
+    return f"{head}\n\n{table(COLUMNS, rows, look)}"
 
 
 def call_text(found: CallDetail, look: Look) -> str:
@@ -50,7 +51,7 @@ def call_text(found: CallDetail, look: Look) -> str:
     lines += _side("response", call.response_headers, found.response, look)
     if found.reply is not None:
         lines += ["", _heading("reply", look), escape(found.reply, is_block=True).rstrip("\n")]
-    lines += [f"{look.paint('damaged:', 'bad')} {escape(damage.message)}" for damage in found.damage]
+    lines += damage_lines(found.damage, look)
     return "\n".join(lines)
 
 
@@ -79,7 +80,7 @@ def outcome_of(call: Call) -> str:
     return ended if call.is_complete else f"{ended}, incomplete"
 
 
-def _in_order(calls: tuple[Call, ...]) -> list[Call]:
+def in_order(calls: tuple[Call, ...]) -> list[Call]:
     """Attempts by the time of their first calls, within each the calls in the order in which they began."""
     began: dict[tuple[str, int], datetime] = {}
     for call in calls:
@@ -88,7 +89,8 @@ def _in_order(calls: tuple[Call, ...]) -> list[Call]:
     return sorted(calls, key=lambda call: (began[call.task, call.attempt], call.task, call.number))
 
 
-def _row(call: Call, look: Look, *, is_replayed: bool) -> list[Cell]:
+def cells_of(call: Call, look: Look, *, is_replayed: bool) -> list[Cell]:
+    """What stands of a call under `COLUMNS`."""
     is_bad = call.error is not None or not call.is_complete
     indent = "  " if call.parent is not None else ""
     return [

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from binex.analysis.retention import CleaningPlan, CleaningReport, ProtectedRun, Protection
+from binex.analysis.room.retention import CleaningPlan, CleaningReport, ProtectedRun, Protection
 from binex.cli.render.look import Look, style_of, words_of
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import escape

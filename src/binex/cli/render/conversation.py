@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from binex.analysis.model_rounds import Round, SeenMessage, ToolUse
-from binex.cli.render.blocks import block, value_block
+from binex.analysis.tasks.model_rounds import Round, SeenMessage, ToolUse
+from binex.cli.render.blocks import block, sentence, value_block
 from binex.cli.render.errors import in_one_line
 from binex.cli.render.look import Look
 from binex.cli.render.text import escape
@@ -41,7 +41,8 @@ def _reply(one: Round, look: Look, indent: int) -> Iterator[str]:
         yield f"{edge}{look.paint(f'{arrow} wants a tool', 'good')}"
         yield from _use(use, look, indent + 2)
     if one.error is not None:
-        yield f"{edge}{look.paint(f'{arrow} {in_one_line(one.error)}', 'bad')}"
+        for line in sentence(f"{arrow} {in_one_line(one.error)}", look, indent):
+            yield look.paint(line, "bad")
 
 
 def _use(use: ToolUse, look: Look, indent: int) -> Iterator[str]:

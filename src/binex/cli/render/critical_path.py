@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from binex.analysis.critical_path import CriticalPath, Link
-from binex.analysis.time_parts import TimeKind, TimeParts
+from binex.analysis.timing.critical_path import CriticalPath, Link
+from binex.analysis.timing.time_parts import TimeKind, TimeParts
 from binex.cli.render.blocks import sentence
+from binex.cli.render.damage import damage_lines
 from binex.cli.render.look import Look
 from binex.cli.render.run_head import run_head
 from binex.cli.render.table import Cell, Column, table
@@ -16,7 +17,7 @@ _WORDS = {
     TimeKind.QUEUED: "queued",
     TimeKind.RETRYING: "paused before a retry",
     TimeKind.HUMAN: "waited for a person",
-    TimeKind.IDLE: "stopped, until it was resumed",
+    TimeKind.IDLE: "stopped until resumed",
     TimeKind.OWN: "Binex itself",
 }
 _STYLES = {TimeKind.EXECUTED: "good", TimeKind.OWN: "faint", TimeKind.QUEUED: "faint"}
@@ -30,6 +31,8 @@ _NARROW = 72
 _LINKS_SHOWN = 40
 _FASTER_SHOWN = 3
 _WORTH_A_WORD_MS = 0.05
+_WORTH_A_TRY = 0.005
+"""What saves less is rounded to 0 %."""
 
 
 def critical_path_text(found: CriticalPath, look: Look) -> str:
@@ -40,24 +43,22 @@ def critical_path_text(found: CriticalPath, look: Look) -> str:
     blocks = [head, "\n".join(_sums(found, look)), _chain(found, look)]
     if faster := list(_faster(found, look)):
         blocks.append("\n".join(faster))
-    blocks += [
-        look.paint(f"damaged: {escape(damage.where)}: {escape(damage.message)}", "bad") for damage in found.damage
-    ]
+    blocks += damage_lines(found.damage, look)
     return "\n\n".join(blocks)
 
 
 def _sums(found: CriticalPath, look: Look) -> Iterator[str]:
     yield look.paint(f"{duration(found.span_ms)} from start to end, made of", "strong")
     width = max(len(_WORDS[kind]) for kind in TimeKind if found.parts.of(kind) >= _WORTH_A_WORD_MS or kind == "own")
-    columns = max(4, min(40, look.width - width - 24))
+    columns = min(40, look.width - width - 19)
     for kind in TimeKind:
         took = found.parts.of(kind)
         if took < _WORTH_A_WORD_MS:
             continue
         share = took / max(found.span_ms, 0.001)
-        bar = look.glyph("━", "=") * max(1, round(share * columns))
+        bar = look.glyph("━", "=") * max(1, round(share * columns)) if columns > 0 else ""
         figures = f"{pad(duration(took), 9, is_right=True)} {share:4.0%}"
-        yield f"  {pad(_WORDS[kind], width)} {figures}  {look.paint(bar, _STYLES.get(kind, 'warn'))}"
+        yield f"  {pad(_WORDS[kind], width)} {figures}  {look.paint(bar, _STYLES.get(kind, 'warn'))}".rstrip()
 
 
 def _chain(found: CriticalPath, look: Look) -> str:
@@ -95,7 +96,8 @@ def _made_of(parts: TimeParts) -> str:
 
 
 def _faster(found: CriticalPath, look: Look) -> Iterator[str]:
-    helping = [one for one in found.speed_ups if one.saves_ms >= _WORTH_A_WORD_MS][:_FASTER_SHOWN]
+    least = max(_WORTH_A_WORD_MS, found.span_ms * _WORTH_A_TRY)
+    helping = [one for one in found.speed_ups if one.saves_ms >= least][:_FASTER_SHOWN]
     if helping:
         yield look.paint("What it would help to make faster", "strong")
     for one in helping:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shlex import quote
 from typing import Final
 
-from binex.analysis.failure_class import Evidence, FailureClass
-from binex.analysis.trace import TaskTrace
+from binex.analysis.failures.classes import Evidence, FailureClass
+from binex.cli.options import typed
 from binex.cli.render.blocks import block, sentence
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.text import clip, escape, width_of
@@ -17,7 +19,7 @@ _ENDLESS: Final = 1_000_000
 _TRIES: Final = re.compile(r"; \d+ tries in [\d,.]+ s\Z")
 
 
-def failure_lines(failure: FailureClass, look: Look, indent: int, run_id: str) -> Iterator[str]:
+def failure_lines(failure: FailureClass, look: Look, indent: int, run_id: str, directory: Path | None) -> Iterator[str]:
     """The kind and the cause, the evidence below it, and the advice."""
     words, cause = words_of(failure.kind.value), escape(failure.cause)
     kind = " " * indent + look.paint(words, "bad")
@@ -26,12 +28,12 @@ def failure_lines(failure: FailureClass, look: Look, indent: int, run_id: str) -
         yield from sentence(cause, look, indent + 2)
     else:
         yield f"{kind}  {cause}"
-    for line in evidence(failure.evidence, look, run_id):
+    for line in _evidence(failure.evidence, look, run_id, directory):
         yield from sentence(line, look, indent + 2)
     yield from sentence(f"fix: {escape(failure.advice)}", look, indent + 2)
 
 
-def evidence(found: Evidence, look: Look, run_id: str) -> Iterator[str]:
+def _evidence(found: Evidence, look: Look, run_id: str, directory: Path | None) -> Iterator[str]:
     """What shows the kind of a failure, a line each, safe to show."""
     if found.body:
         said = clip(escape(" ".join(found.body.split())), _BODY_SHOWN, ellipsis=look.glyph("…", "~"))
@@ -53,15 +55,8 @@ def evidence(found: Evidence, look: Look, run_id: str) -> Iterator[str]:
         earlier = f"; before, it failed otherwise: {kinds}" if kinds else ""
         yield f"{count(found.attempts, 'attempt')} in {duration(found.over_ms)}{earlier}"
     if found.call is not None:
-        yield f"word for word: binex calls show {run_id} '{escape(found.call)}'"
-
-
-def task_title(timing: TaskTrace, look: Look) -> str:
-    """``✗ plan  failed  local://plan.make``."""
-    name = look.paint(escape(timing.task), "strong")
-    return (
-        f"  {look.mark(timing.status)} {name}  {words_of(timing.status)}  {look.paint(escape(timing.agent), 'faint')}"
-    )
+        command = typed(f"calls show {run_id} {quote(found.call)}", directory)
+        yield f"word for word: {escape(command)}"
 
 
 def attempt_lines(

@@ -1,6 +1,6 @@
 """Runs that are kept for good."""
 
-from binex.analysis.kept import KeptChange, KeptRuns
+from binex.analysis.room.kept import KeptChange, KeptRuns
 from binex.cli.render.look import Look
 from binex.cli.render.run_list import settled_tasks, standing
 from binex.cli.render.table import Cell, Column, table

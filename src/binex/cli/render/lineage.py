@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from binex.analysis.lineage_model import ArtifactLineage, LineageKind, LineageNode, LinkKind
+from binex.analysis.lineage.model import ArtifactLineage, LineageKind, LineageNode, LinkKind
+from binex.cli.render.damage import damage_lines
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.text import clip, escape, width_of
 from binex.cli.render.units import count, size
@@ -48,7 +49,7 @@ def lineage_text(found: ArtifactLineage, look: Look, *, is_up: bool = True, is_d
             rows = list(_tree(found, nodes, links, look))
             parts.append("\n".join([look.paint(title, "strong"), *(rows or [f"  {nothing}"])]))
     if found.damage:
-        parts.append("\n".join(f"{look.paint('damaged:', 'bad')} {escape(d.message)}" for d in found.damage))
+        parts.append("\n".join(damage_lines(found.damage, look)))
     return "\n\n".join(parts)
 
 

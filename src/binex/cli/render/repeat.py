@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from pydantic import JsonValue
 
-from binex.analysis.likeness import Group, Standing
-from binex.analysis.repeat import PassRate, RepeatReport, Spread, Spreads, StopReason
-from binex.analysis.samples import Sample
+from binex.analysis.repetition.likeness import Group, Standing
+from binex.analysis.repetition.report import PassRate, RepeatReport, Spread, Spreads, StopReason
+from binex.analysis.repetition.samples import Sample
 from binex.cli.render.errors import brief
 from binex.cli.render.look import Look, words_of
 from binex.cli.render.spending import cost_of, spending

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from binex.analysis.debug import RunDebug, TaskDebug
-from binex.analysis.failure_kind import ADVICE, FailureKind
+from binex.analysis.failures.kind import ADVICE, FailureKind
 from binex.cli.render.blocks import sentence
 from binex.cli.render.errors import brief
-from binex.cli.render.failure import attempt_lines, failure_lines, task_title
+from binex.cli.render.failure import attempt_lines, failure_lines
 from binex.cli.render.look import Look
 from binex.cli.render.question import question_list
 from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
 from binex.cli.render.skipped import note_on, skipped
 from binex.cli.render.steps import commands
+from binex.cli.render.task_title import task_title
 from binex.cli.render.text import clip, escape, pad, pretty_json, width_of
 from binex.cli.render.units import count, duration, moment, size
 from binex.models.names import item_of
@@ -32,10 +33,10 @@ def run_debug(found: RunDebug, look: Look, directory: Path | None) -> str:
     for title, lines in (
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
         ("Waits for", question_list(found.questions, look, directory)),
-        ("What went wrong", list(_wrongs(found, look))),
+        ("What went wrong", list(_wrongs(found, look, directory))),
         ("Tasks", list(_tasks(found, look))),
         ("Inputs", list(_variables(found, look))),
-        ("Made with", list(_versions(found))),
+        ("Made with", list(_versions(found, look))),
         ("Next", commands([(step.command, step.purpose) for step in found.next_steps], look, directory)),
     ):
         if lines:
@@ -47,7 +48,7 @@ def _went_wrong(task: TaskDebug) -> bool:
     return any(record.error is not None for record in task.records)
 
 
-def _wrongs(found: RunDebug, look: Look) -> Iterator[str]:
+def _wrongs(found: RunDebug, look: Look, directory: Path | None) -> Iterator[str]:
     """One task of each cause; then those that went wrong on the way and did not fail in the end."""
     tasks = {task.timing.task: task for task in found.tasks}
     told: set[str] = set()
@@ -59,18 +60,23 @@ def _wrongs(found: RunDebug, look: Look) -> Iterator[str]:
         told.update(group.tasks)
         first = tasks.get(group.tasks[0])
         if first is not None:
-            yield task_title(first.timing, look)
+            yield _title(first, look)
             if len(group.tasks) > 1:
-                yield f"    and {count(len(group.tasks) - 1, 'item')} alike: {names(group.tasks[1:])}"
+                alike = f"and {count(len(group.tasks) - 1, 'item')} alike: {names(group.tasks[1:])}"
+                yield from sentence(alike, look, 4)
             if group.kind is not FailureKind.ITEMS:
-                yield from failure_lines(group.example, look, 4, found.run.id)
+                yield from failure_lines(group.example, look, 4, found.run.id, directory)
             yield from attempt_lines(first.records, look, known=group.cause, most=_ERROR_LINES)
         if group.blocked:
-            yield f"    blocked {names(group.blocked, 20)}"
+            yield from sentence(f"blocked {names(group.blocked, 20)}", look, 4)
     for task in found.tasks:
         if _went_wrong(task) and task.timing.task not in told:
-            yield task_title(task.timing, look)
+            yield _title(task, look)
             yield from attempt_lines(task.records, look, most=_ERROR_LINES)
+
+
+def _title(task: TaskDebug, look: Look) -> str:
+    return task_title(task.timing.task, task.timing.status, task.timing.agent, look, 2)
 
 
 def _tasks(found: RunDebug, look: Look) -> Iterator[str]:
@@ -79,7 +85,7 @@ def _tasks(found: RunDebug, look: Look) -> Iterator[str]:
     for task in shown:
         name = pad(clip(_name(task), width, ellipsis=look.glyph("…", "~")), width)
         line = f"  {look.mark(task.timing.status)} {name}  {pad(_took(task), 8, is_right=True)}  "
-        room = max(8, look.width - width - 14)
+        room = max(8, look.width - width - 16)
         yield (line + look.paint(clip(_about(task, look), room, ellipsis=look.glyph("…", "~")), "faint")).rstrip()
         if left_out := hidden.get(task.timing.task, 0):
             yield f"      and {count(left_out, 'item')} more that went wrong"
@@ -135,8 +141,13 @@ def _variables(found: RunDebug, look: Look) -> Iterator[str]:
         yield f"  {escape(name)} = {clip(text, room, ellipsis=look.glyph('…', '~'))}"
 
 
-def _versions(found: RunDebug) -> Iterator[str]:
+def _versions(found: RunDebug, look: Look) -> Iterator[str]:
     run = found.run
     commit = f", commit {escape(run.versions.git_commit[:12])}" if run.versions.git_commit else ""
-    yield f"  binex {escape(run.versions.binex)}, Python {escape(run.versions.python)}{commit}"
-    yield f"  workflow {run.workflow_hash[:12]}, durability {run.durability.value}, started {moment(run.started_at)}"
+    if run.is_trace:
+        yield from sentence(f"another program, whose trace binex {escape(run.versions.binex)} imported", look, 2)
+    else:
+        made_with = f"binex {escape(run.versions.binex)}, Python {escape(run.versions.python)}{commit}"
+        yield from sentence(made_with, look, 2)
+    stored = f"workflow {run.workflow_hash[:12]}, durability {run.durability.value}"
+    yield from sentence(f"{stored}, started {moment(run.started_at)}", look, 2)

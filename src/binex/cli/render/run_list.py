@@ -17,16 +17,16 @@ COLUMNS = (
     Column("TOOK", is_right=True, weight=2),
     Column("STARTED", is_right=True, weight=1),
 )
-_MADE_FROM = Column("MADE FROM", least=8, weight=4)
+MADE_FROM = Column("MADE FROM", least=8, weight=4)
 
 
 def run_list(page: RunPage, number: int, look: Look) -> str:
     """One line a run, newest first, and what was found in it; *page* is the one with that *number*."""
     if not page.runs:
         return "no more runs" if page.offset else "no runs"
-    rows = [[*_row(run, look), Cell(_origin(run), "faint")] for run in page.runs]
+    rows = [[*cells_of(run, look), Cell(made_from(run), "faint")] for run in page.runs]
     is_any_made_from_another = any(run.origin is not None for run in page.runs)
-    text = table((*COLUMNS, _MADE_FROM) if is_any_made_from_another else COLUMNS, rows, look)
+    text = table((*COLUMNS, MADE_FROM) if is_any_made_from_another else COLUMNS, rows, look)
     if page.hits:
         title, *lines = text.split("\n")
         under = [[line, *hit_lines(page.hits, run.id, look)] for line, run in zip(lines, page.runs, strict=True)]
@@ -69,7 +69,8 @@ def settled_tasks(run: Run) -> str:
     return f"{settled:,}" + (f", {failed:,} failed" if failed else "")
 
 
-def _row(run: Run, look: Look) -> list[Cell]:
+def cells_of(run: Run, look: Look) -> list[Cell]:
+    """What stands of a run under `COLUMNS`."""
     return [
         Cell(run.id, "strong"),
         Cell(run.workflow),
@@ -80,5 +81,6 @@ def _row(run: Run, look: Look) -> list[Cell]:
     ]
 
 
-def _origin(run: Run) -> str:
+def made_from(run: Run) -> str:
+    """The run that it was made from, and how."""
     return "" if run.origin is None else f"{run.origin.mode} of {run.origin.parent}"

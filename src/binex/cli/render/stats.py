@@ -1,6 +1,6 @@
 """How workflows and nodes do over time, as a table."""
 
-from binex.analysis.stats import Bucket, Figures, Series, StatsReport
+from binex.analysis.statistics.stats import Bucket, Figures, Series, StatsReport
 from binex.cli.render.look import Look
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.units import duration

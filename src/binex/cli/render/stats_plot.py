@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from binex.analysis.stats import Bucket, Series, StatsReport
+from binex.analysis.statistics.stats import Bucket, Series, StatsReport
 from binex.cli.render.look import Look
 from binex.cli.render.text import clip, escape
 from binex.errors import InputError

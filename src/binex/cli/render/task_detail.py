@@ -1,11 +1,13 @@
 """Everything about one task of a run."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from shlex import quote
 
 from binex.analysis.calls import CallDetail, name_of
-from binex.analysis.task_detail import TaskDetail
-from binex.analysis.task_parts import AttemptDetail, Given, OutputDetail
+from binex.analysis.tasks.detail import TaskDetail
+from binex.analysis.tasks.parts import AttemptDetail, Given, OutputDetail
+from binex.cli.options import typed
 from binex.cli.render.blocks import block, sentence, value_block
 from binex.cli.render.call_list import cost_of, outcome_of, tokens_of
 from binex.cli.render.conversation import conversation
@@ -15,7 +17,8 @@ from binex.cli.render.results import names
 from binex.cli.render.run_head import run_head
 from binex.cli.render.skipped import note_on, skipped
 from binex.cli.render.spending import spending
-from binex.cli.render.text import clip, escape, pad
+from binex.cli.render.task_title import task_title
+from binex.cli.render.text import clip, escape, pad, width_of
 from binex.models.question import QuestionState
 from binex.models.task import TaskStatus
 from binex.models.units import count, duration, size
@@ -24,9 +27,11 @@ _ITEMS_SHOWN = 20
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 
 
-def task_detail_text(found: TaskDetail, look: Look, *, failure_first: bool = False) -> str:
+def task_detail_text(
+    found: TaskDetail, look: Look, directory: Path | None = None, *, failure_first: bool = False
+) -> str:
     """What became of the task, what it was given, its attempts and what it made; its failure where that is asked."""
-    failure = ("Why it failed", list(_failure(found, look)))
+    failure = ("Why it failed", list(_failure(found, look, directory)))
     sections = [
         ("Condition", list(_condition(found, look))),
         ("Given", [line for given in found.inputs for line in _given(given, look)]),
@@ -38,15 +43,14 @@ def task_detail_text(found: TaskDetail, look: Look, *, failure_first: bool = Fal
         ("Damaged", [f"  {look.paint(escape(d.where), 'bad')}  {escape(d.message)}" for d in found.damage]),
     ]
     sections.insert(0 if failure_first else len(sections) - 1, failure)
-    parts = [f"{run_head(found.run, look)}\n\n" + "\n".join(_title(found, look))]
+    parts = [f"{run_head(found.run, look)}\n\n" + "\n".join(_title(found, look, directory))]
     parts += ["\n".join([look.paint(title, "strong"), *lines]) for title, lines in sections if lines]
     return "\n\n".join(parts)
 
 
-def _title(found: TaskDetail, look: Look) -> Iterator[str]:
+def _title(found: TaskDetail, look: Look, directory: Path | None) -> Iterator[str]:
     timing = found.timing
-    name = look.paint(escape(timing.task), "strong")
-    yield f"{look.mark(timing.status)} {name}  {words_of(timing.status)}  {look.paint(escape(timing.agent), 'faint')}"
+    yield task_title(timing.task, timing.status, timing.agent, look)
     facts = [part for part in (skipped(timing), note_on(timing)) if part]
     if timing.start_ms is not None:
         facts.append(f"began after {duration(timing.start_ms)}, took {duration(timing.duration_ms)}")
@@ -59,7 +63,7 @@ def _title(found: TaskDetail, look: Look) -> Iterator[str]:
     if facts:
         yield from sentence(", ".join(facts), look, 2)
     if found.was_executed_elsewhere:
-        command = f"binex trace {found.executed_run} --node {quote(found.executed_task)}"
+        command = typed(f"trace {found.executed_run} --node {quote(found.executed_task)}", directory)
         yield from sentence(f"executed there: {escape(command)}", look, 2)
     if found.blocked:
         yield from sentence(f"blocked {names(found.blocked, 20)}", look, 2)
@@ -67,12 +71,12 @@ def _title(found: TaskDetail, look: Look) -> Iterator[str]:
         yield look.paint(f"  key {found.key[:16]}", "faint")
 
 
-def _failure(found: TaskDetail, look: Look) -> Iterator[str]:
+def _failure(found: TaskDetail, look: Look, directory: Path | None) -> Iterator[str]:
     if found.failure is not None:
-        yield from failure_lines(found.failure, look, 2, found.executed_run)
+        yield from failure_lines(found.failure, look, 2, found.executed_run, directory)
     for group in found.item_failures:
-        yield f"  {count(len(group.tasks), 'item')}: {names(group.tasks, 4)}"
-        yield from failure_lines(group.example, look, 4, found.run.id)
+        yield from sentence(f"{count(len(group.tasks), 'item')}: {names(group.tasks, 4)}", look, 2)
+        yield from failure_lines(group.example, look, 4, found.run.id, directory)
 
 
 def _condition(found: TaskDetail, look: Look) -> Iterator[str]:
@@ -113,10 +117,10 @@ def _attempt(attempt: AttemptDetail, look: Look) -> Iterator[str]:
         yield f"  {look.mark(record.status)} {words_of(record.status)} without an attempt"
     else:
         again = "" if record.retry_in_ms is None else f", again {duration(record.retry_in_ms)} later"
-        yield (
-            f"  {look.mark(record.status)} attempt {record.attempt}: {words_of(record.status)} "
-            f"in {duration(record.duration_ms)}{again}"
-        )
+        said = f"attempt {record.attempt}: {words_of(record.status)} in {duration(record.duration_ms)}{again}"
+        first, *more = sentence(said, look, 4)
+        yield f"  {look.mark(record.status)} {first.lstrip()}"
+        yield from more
     if record.error is not None:
         yield from error_lines(record.error, look, 4)
         if record.error.body:
@@ -156,7 +160,10 @@ def _items(found: TaskDetail, look: Look) -> Iterator[str]:
     for item in shown:
         took = pad("" if item.start_ms is None else duration(item.duration_ms), 8, is_right=True)
         why = item.cause or (f"taken over from run {item.reused_from}" if item.reused_from else "")
-        yield f"  {look.mark(item.status)} {escape(item.task)} {took}  {look.paint(escape(why), 'faint')}".rstrip()
+        line = f"{escape(item.task)} {took}"
+        room = look.width - width_of(line) - 6 if look.is_terminal else width_of(why)
+        said = clip(escape(why), max(8, room), ellipsis=look.glyph("…", "~"))
+        yield f"  {look.mark(item.status)} {line}  {look.paint(said, 'faint')}".rstrip()
     if len(found.items) > len(shown):
         others = "others, none of which failed" if len(shown) == len(failed) else "more"
         yield f"  and {len(found.items) - len(shown):,} {others}"

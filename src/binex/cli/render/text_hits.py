@@ -26,9 +26,9 @@ def _excerpt(hit: TextHit, room: int, look: Look) -> str:
     """The excerpt in so much room, beginning shortly before what was found, which is shown in strong letters."""
     first = hit.marks[0][0] if hit.marks else 0
     skipped = max(0, first - room // 4) if len(hit.excerpt) > room else 0
-    painted: list[str] = []
+    painted = ["…" if skipped else ""]
     at = skipped
-    left = room
+    left = room - len(painted[0])
     for begin, end in [*hit.marks, (len(hit.excerpt), len(hit.excerpt))]:
         for piece, style in ((hit.excerpt[at:begin], "plain"), (hit.excerpt[max(at, begin) : end], "strong")):
             text = clip(escape(piece), left, ellipsis=look.glyph("…", "~"))

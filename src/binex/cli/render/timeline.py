@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from binex.analysis.call_timeline import CallTrace
+from binex.analysis.timing.call_timeline import CallTrace
 from binex.analysis.trace import Pause, TaskTrace, Trace
 from binex.cli.render.errors import brief, in_one_line
 from binex.cli.render.look import Look, style_of, words_of
@@ -101,6 +101,7 @@ class _Scale:
         for pause in self.pauses:
             note = f"({duration(pause.duration_ms)} pause)"
             at = int(self.half_columns(pause.start_ms) / 2) + 1 - len(note) // 2
+            at = min(at, self.columns - len(end) - 2 - len(note))
             if (
                 at > 1
                 and at + len(note) < self.columns - len(end) - 1
@@ -192,7 +193,9 @@ def _legend(drawn: set[int], look: Look) -> str:
         for kind, meaning in _LEGEND.items()
         if kind in drawn
     ]
-    return "  " + "   ".join(said) if said else ""
+    line = "  " + "   ".join(said)
+    is_wide = look.is_terminal and 2 + sum(6 + len(_LEGEND[kind]) for kind in _LEGEND if kind in drawn) - 3 > look.width
+    return "\n".join(f"  {one}" for one in said) if is_wide else line.rstrip()
 
 
 def _paint_task(cells: bytearray, task: TaskTrace, scale: _Scale) -> None:

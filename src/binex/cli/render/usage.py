@@ -1,6 +1,6 @@
 """What a store takes on the disk."""
 
-from binex.analysis.usage import RunUsageDetail, StoreUsage, Usage
+from binex.analysis.room.usage import RunUsageDetail, StoreUsage, Usage
 from binex.cli.render.look import Look, style_of, words_of
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.text import escape

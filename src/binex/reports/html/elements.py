@@ -8,6 +8,8 @@ from binex.models.safe_text import escape
 
 _VOID: Final = frozenset({"meta", "link", "br", "hr"})
 """Elements without an end."""
+LONGEST: Final = 4000
+"""So much is shown of a name, a title or a sentence; values have boxes, which count what is in them."""
 
 
 class Markup(str):
@@ -44,7 +46,11 @@ def _child(child: Child) -> str:
         return ""
     if isinstance(child, Markup):
         return child
-    return text(child) if isinstance(child, str) else markup(*child)
+    return text(_clipped(child)) if isinstance(child, str) else markup(*child)
+
+
+def _clipped(said: str) -> str:
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}… [cut]"
 
 
 def _attribute(key: str, value: Attribute) -> str:
@@ -54,4 +60,4 @@ def _attribute(key: str, value: Attribute) -> str:
     if value is True:
         return f" {name}"
     shown = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return f' {name}="{escape_html(escape(shown))}"'
+    return f' {name}="{escape_html(escape(_clipped(shown)))}"'

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from binex.analysis.calls import CallDetail, Said, name_of
-from binex.analysis.model_rounds import Round, SeenMessage, ToolUse
+from binex.analysis.tasks.model_rounds import Round, SeenMessage, ToolUse
 from binex.models.call import CallKind
 from binex.models.money import dollars
 from binex.models.safe_text import content_text

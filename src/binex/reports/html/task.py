@@ -5,9 +5,9 @@ from shlex import quote
 from typing import Final
 
 from binex.analysis.debug import TaskDebug
-from binex.analysis.failure_class import FailureClass
-from binex.analysis.task_detail import TaskDetail
-from binex.analysis.task_parts import AttemptDetail, Given
+from binex.analysis.failures.classes import FailureClass
+from binex.analysis.tasks.detail import TaskDetail
+from binex.analysis.tasks.parts import AttemptDetail, Given
 from binex.analysis.trace import TaskTrace
 from binex.models.names import item_of, read_artifact_id
 from binex.models.question import Question

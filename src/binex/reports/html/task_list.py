@@ -1,17 +1,19 @@
 """The tasks on a page: each folded, and open only where it failed."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from binex.analysis.artifacts import Damage
 from binex.analysis.debug import RunDebug, TaskDebug
+from binex.analysis.tasks.detail import DetailReader
+from binex.analysis.trace import TaskTrace
 from binex.errors import DamagedDataError
 from binex.loader import bind_source
-from binex.models.names import item_of
+from binex.models.names import item_of, node_of
 from binex.models.question import Question
 from binex.models.task import TaskStatus
 from binex.models.units import count
-from binex.reports.details import DetailReader
 from binex.reports.html.elements import Markup, element
 from binex.reports.html.room import Room
 from binex.reports.html.task import task_body, task_head, tone_of
@@ -30,7 +32,12 @@ class TaskList:
     def __init__(self, store: RunStore, found: RunDebug, questions: Sequence[Question], room: Room) -> None:
         self._found = found
         self._room = room
-        self._reader = DetailReader(store, found, questions, bind_source)
+        records = [record for task in found.tasks for record in task.records]
+        self._reader = DetailReader(store, found.run, records, questions, bind_source)
+        self._items: defaultdict[str, list[TaskTrace]] = defaultdict(list)
+        for task in found.tasks:
+            if item_of(task.timing.task) is not None:
+                self._items[node_of(task.timing.task)].append(task.timing)
         self._named = found.tasks[:_MOST_NAMED]
         self._detailed = {task.timing.task for task in sorted(self._named, key=_rank)[:_MOST_DETAILED]}
         failed = [task.timing.task for task in self._named if task.timing.status in _FAILED]
@@ -69,7 +76,8 @@ class TaskList:
                 "div", element("div", task_head(task), class_="line"), id=anchor, class_=f"task {tone_of(task)}"
             )
         try:
-            detail = await self._reader.read(task)
+            timing = task.timing.model_copy(update={"items": tuple(self._items[path])})
+            detail = await self._reader.read(timing, task.artifacts)
         except DamagedDataError as error:
             self.damage.append(Damage(where=path, message=error.message, fix=error.fix))
             body = element("p", f"Damaged: {error.message}", class_="bad")

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from binex.analysis.bisect import (
+from binex.analysis.bisection.changes import find_changes, find_sampled, other_versions, shared_nodes
+from binex.analysis.bisection.judge import Judge
+from binex.analysis.bisection.report import (
     BisectPlan,
     BisectReport,
     BisectVerdict,
@@ -12,9 +14,7 @@ from binex.analysis.bisect import (
     are_apart,
     sureness_of,
 )
-from binex.analysis.bisect_changes import find_changes, find_sampled, other_versions, shared_nodes
-from binex.analysis.bisect_judge import Judge
-from binex.analysis.bisect_search import Moved, find_causes, most_trials
+from binex.analysis.bisection.search import Moved, find_causes, most_trials
 from binex.analysis.find import find_run
 from binex.errors import InputError
 from binex.models.call import Spend
@@ -199,7 +199,7 @@ class Bisector:
             return trial
         good, bad = self._noise
         is_moved = trial.rate < self._threshold
-        is_clear = trial.total == 1 or (trial.high < good.low if is_moved else trial.low > bad.high)
+        is_clear = self.times == 1 or (trial.high < good.low if is_moved else trial.low > bad.high)
         return trial.model_copy(update={"moved": Moved.YES if is_moved else Moved.NO, "is_clear": is_clear})
 
     def _culprit(self, cause: frozenset[str]) -> Culprit:
@@ -209,7 +209,7 @@ class Bisector:
         tried = [self._trials[one] for one in (cause, *smaller, rest) if one in self._trials]
         return Culprit(
             changes=self._in_order(cause),
-            sureness=sureness_of([*self._noise, *tried], self._threshold),
+            sureness=sureness_of([*self._noise, *tried], self._threshold, is_chance=self.times > 1),
             is_smallest=all(self._trials[one].total for one in smaller if one in self._trials),
         )
 

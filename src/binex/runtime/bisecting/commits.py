@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from binex.analysis.bisect import BisectVerdict, Trial, are_apart
-from binex.analysis.bisect_commits import Bounds, Commit, CommitReport, CommitState, CommitTrial, halve
-from binex.analysis.bisect_judge import Judge
+from binex.analysis.bisection.commits import Bounds, Commit, CommitReport, CommitState, CommitTrial, halve
+from binex.analysis.bisection.judge import Judge
+from binex.analysis.bisection.report import BisectVerdict, Trial, are_apart
 from binex.analysis.find import find_run
 from binex.errors import InputError, RunError
 from binex.models.call import Spend

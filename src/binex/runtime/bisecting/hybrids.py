@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from binex.analysis.bisect import ChangedThing, ThingKind
-from binex.analysis.bisect_changes import Sampled, reached_by
+from binex.analysis.bisection.changes import Sampled, reached_by
+from binex.analysis.bisection.report import ChangedThing, ThingKind
 from binex.errors import DamagedDataError
 from binex.models.change import Change, ChangeKind
 from binex.models.names import node_of

@@ -11,7 +11,7 @@ from binex.adapters.local_call import Handler, load
 from binex.adapters.local_finding import SCHEME, LocalName
 from binex.adapters.local_source import Sources
 from binex.adapters.threads import Threads
-from binex.analysis.bisect_judge import Judged, read_targets, shown
+from binex.analysis.bisection.judge import Judged, read_targets, shown
 from binex.errors import InputError
 from binex.models.run import Run
 from binex.stores.run_store import RunStore

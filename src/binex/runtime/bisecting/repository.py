@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from binex.analysis.bisect_commits import Commit
+from binex.analysis.bisection.commits import Commit
 from binex.errors import InputError
 
 _QUIET: Final = ("-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "-c", "core.fsmonitor=false",
@@ -54,7 +54,7 @@ class Repository:
         if done.returncode:
             raise InputError(
                 f"{what}: there is no commit '{revision:.80}' in {self.top}",
-                fix="fetch it, or name others: binex bisect GOOD BAD GOODREV BADREV --git",
+                fix=self._unshallow() or "fetch it, or name others: binex bisect GOOD BAD GOODREV BADREV --git",
             )
         return done.stdout.strip()
 
@@ -69,7 +69,7 @@ class Repository:
                 raise InputError(f"commit {good[:12]}, the good one, is later than the bad one {bad[:12]}",
                                  fix="there is no first bad commit between them; name other ones")  # fmt: skip
             raise InputError(f"commit {good[:12]} is not an ancestor of {bad[:12]}",
-                             fix="name an older good commit that both branches have")  # fmt: skip
+                             fix=self._unshallow() or "name an older good commit that both branches have")  # fmt: skip
         return self._ask("rev-list", "--first-parent", "--reverse", f"{good}..{bad}").split()
 
     def commit(self, id: str, *, with_files: bool = False) -> Commit:
@@ -111,6 +111,11 @@ class Repository:
             shutil.rmtree(home, ignore_errors=True)
             if removed.returncode:
                 _git(self.top, "worktree", "prune")  # what is known of it in the repository
+
+    def _unshallow(self) -> str:
+        """How to get the history that was never fetched; empty where all of it is here."""
+        is_shallow = _git(self.top, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        return "not all history was fetched, fetch the rest of it: git fetch --unshallow" if is_shallow else ""
 
     def _ask(self, *arguments: str) -> str:
         done = _git(self.top, *arguments)

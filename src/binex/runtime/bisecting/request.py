@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from binex.analysis.bisect import LEAST_SAMPLES
-from binex.analysis.bisect_judge import EqualityJudge, ExpectationJudge, Judge, read_targets
-from binex.analysis.expectation import Expectation
+from binex.analysis.bisection.judge import EqualityJudge, ExpectationJudge, Judge, read_targets
+from binex.analysis.bisection.report import LEAST_SAMPLES
+from binex.analysis.repetition.expectation import Expectation
 from binex.errors import InputError, RunError, suggest
 from binex.models.run import Run
 from binex.runtime.bisecting.judging import FunctionJudge

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from binex.analysis.bisect_changes import Side
+from binex.analysis.bisection.changes import Side
 from binex.loader import bind_source, node_uses
 from binex.models.run import Run
 from binex.models.task import final_records

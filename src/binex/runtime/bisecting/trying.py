@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from binex.analysis.bisect import StoppedBy, Trial
-from binex.analysis.bisect_judge import Judge
-from binex.analysis.wilson import wilson_interval
+from binex.analysis.bisection.judge import Judge
+from binex.analysis.bisection.report import StoppedBy, Trial
+from binex.analysis.repetition.wilson import wilson_interval
 from binex.errors import InputError
 from binex.models.budget import BudgetPolicy
 from binex.models.call import Spend

@@ -28,6 +28,7 @@ from binex.stores.backends.filesystem import (
 from binex.stores.backends.findings import Finding, damage, info, of, warning
 from binex.stores.backends.importing import unfinished_imports
 from binex.stores.backends.lease import find_owner
+from binex.stores.backends.searching import is_sound
 from binex.stores.backends.statements import INLINE_BYTES
 
 REPAIR: Final = "binex doctor --repair"
@@ -69,6 +70,8 @@ def findings_in(folder: Path) -> Iterator[Finding]:
                 message = f"has version {version}; this Binex would upgrade it to {len(schema.MIGRATIONS)}"
                 yield info(shown(database), message, "the next run does, after a backup")
                 return
+            if not is_sound(connection):
+                yield damage(shown(database), "its index of texts cannot be read; the texts are not in it", REPAIR)
             connection.text_factory = lambda data: data.decode(errors="surrogateescape")
             yield from _examine_rows(connection)
             yield from _examine_artifacts(connection, folder)

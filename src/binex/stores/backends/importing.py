@@ -76,7 +76,7 @@ class Importing:
                     self._artifacts[path] = self._write([before, between], content, after)
             for content in self._cargo.blobs():
                 path = blob_path(self._folder, content.sha256)
-                if content.size > INLINE_BYTES and not (path.exists() and _is_kept(connection, content.sha256)):
+                if content.size > INLINE_BYTES and not self._has_file(connection, content):
                     self._blobs[path] = self._write([], content, b"")
             if self._artifacts:
                 for mark in self._marks:
@@ -170,7 +170,7 @@ class Importing:
 
     def _keep_calls(self, connection: sqlite3.Connection) -> None:
         for content in self._cargo.blobs():
-            data = b"".join(content.pieces) if content.size <= INLINE_BYTES else None
+            data = None if self._has_file(connection, content) else b"".join(content.pieces)
             connection.execute(
                 "INSERT OR IGNORE INTO blobs (sha256, size, content) VALUES (?, ?, ?)",
                 (bytes.fromhex(content.sha256), content.size, data),
@@ -184,6 +184,13 @@ class Importing:
                 "INSERT INTO calls (run, task, attempt, number, doc) VALUES (?, ?, ?, ?, ?)",
                 (key_of(connection, call.run_id), call.task, call.attempt, call.number, rows.call_doc(call)),
             )
+
+    def _has_file(self, connection: sqlite3.Connection, content: Content) -> bool:
+        """Whether a file holds the blob; one that was there may have been removed while others were staged."""
+        if content.size <= INLINE_BYTES:
+            return False
+        path = blob_path(self._folder, content.sha256)
+        return path in self._blobs or (path.exists() and _is_kept(connection, content.sha256))
 
     def _move(self) -> None:
         """Give what was staged its name. Nothing is done twice where the transaction has to be made again."""

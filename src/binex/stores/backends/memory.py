@@ -167,6 +167,9 @@ class MemoryStore(MemorySearch, MemoryRemoval):
     async def list_artifacts(self, run_id: str) -> list[ArtifactInfo]:
         return [artifact.info for artifact in self._artifacts.get(run_id, {}).values()]
 
+    async def list_hashes(self, run_id: str) -> dict[str, str]:
+        return {id: artifact.sha256 for id, artifact in self._artifacts.get(run_id, {}).items()}
+
     async def get(self, artifact_id: str) -> Artifact | None:
         return self._artifacts.get(artifact_id.partition("~")[0], {}).get(artifact_id)
 

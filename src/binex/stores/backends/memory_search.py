@@ -75,6 +75,7 @@ class MemorySearch:
             and (query.min_cost is None or run.spend.cost_usd >= query.min_cost)
             and (query.max_cost is None or run.spend.cost_usd <= query.max_cost)
             and query.origin in (None, *_origins_of(run))
+            and not (query.is_whole and run.origin is not None)
             and all(has_variable_of(run.variables, name, value) for name, value in query.variables)
             and (query.failed_at is None or self._failed_at(run.id, query.failed_at))
             and (not phrases or next(self._texts_of(run.id, phrases), None) is not None)

@@ -93,19 +93,25 @@ class SqliteReader:
         return self._readable(found, rows.read_run)
 
     async def list_records(self, run_id: str) -> list[ExecutionRecord]:
-        found = await self._read(
+        return await self._list(
+            lambda row: rows.read_record(run_id, row),
             "SELECT task, attempt, doc FROM records WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq",
             run_id,
         )
-        return self._readable(found, lambda row: rows.read_record(run_id, row))
 
     async def list_artifacts(self, run_id: str) -> list[ArtifactInfo]:
-        found = await self._read(
+        return await self._list(
+            lambda row: rows.read_artifact(run_id, row),
             "SELECT name, size, sha256, doc FROM artifacts WHERE run = (SELECT seq FROM runs WHERE id = ?)"
             " ORDER BY seq",
             run_id,
         )
-        return self._readable(found, lambda row: rows.read_artifact(run_id, row))
+
+    async def list_hashes(self, run_id: str) -> dict[str, str]:
+        found = await self._read(
+            "SELECT name, sha256 FROM artifacts WHERE run = (SELECT seq FROM runs WHERE id = ?)", run_id
+        )
+        return {f"{run_id}~{name}": rows.as_hexadecimal(sha256) for name, sha256 in found}
 
     async def list_running(self, run_id: str) -> list[TaskStarted]:
         found = await self._read(
@@ -145,13 +151,13 @@ class SqliteReader:
         return Artifact.model_construct(**fields, data=content)
 
     async def list_calls(self, run_id: str, task: str | None = None) -> list[Call]:
-        found = await self._read(
+        return await self._list(
+            lambda row: rows.read_call(run_id, row),
             "SELECT task, attempt, number, doc FROM calls WHERE run = (SELECT seq FROM runs WHERE id = ?)"
             f"{'' if task is None else ' AND task = ?'} ORDER BY task, seq",
             run_id,
             *(() if task is None else (task,)),
         )
-        return self._readable(found, lambda row: rows.read_call(run_id, row))
 
     async def read_body(self, body: Body) -> bytes:
         (data,) = await self.read_bodies([body])
@@ -226,6 +232,21 @@ class SqliteReader:
                 except DamagedDataError as error:
                     self._on_notice(f"{error.message}; {error.fix}")
         return result
+
+    async def _list(self, read: Callable[[Any], T], query: str, *values: str | float | bytes) -> list[T]:
+        """What *read* makes of each row that answers a query, which are let go one by one: a large run has many.
+
+        Raises:
+            StoreError: the database cannot be read, or another process is in the way for too long.
+        """
+
+        def make() -> list[T]:
+            try:
+                return self._readable(self._connection.execute(query, values), read)
+            except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have
+                return []
+
+        return await patiently(make, "read", self._database, self._patience_s)
 
     async def _read(self, query: str, *values: str | float | bytes) -> list[Any]:
         """All rows that answer a query.

@@ -34,7 +34,7 @@ from binex.stores.backends.reader import patiently
 from binex.stores.backends.search import SearchReader
 from binex.stores.backends.searching import forget
 from binex.stores.backends.statements import count_removal, key_of, removals_in
-from binex.stores.backends.stock import is_hash, references_in, take_stock
+from binex.stores.backends.stock import is_hash, moment_of, references_in, take_stock
 from binex.stores.backends.threads import start_in_thread
 from binex.stores.backends.writer import Writer
 from binex.stores.removal_store import Freed, Kept, Moment, Stock
@@ -87,12 +87,11 @@ class Removing(SearchReader):
             step = run_ids[start : start + _AT_ONCE]
             marks = self._mark(step)
             try:
-                removals = await self._writer.submit(_removal(self.folder, step, moment))
+                moment = cast(Moment, await self._writer.submit(_removal(self.folder, step, moment)))
             finally:  # whatever became of it: the files of a run that has no row are nobody's
                 for mark in marks:  # one at a time: others wait while files are removed
                     await patiently(lambda: self._clear(mark), "read", self._database, self._patience_s)  # noqa: B023
                     await asyncio.sleep(0)
-            moment = moment._replace(removals=cast(int, removals))
 
     async def remove_unneeded(self) -> Freed:
         freed = cast(Freed, await self._writer.submit(lambda connection: _remove_unneeded(connection, self.folder)))
@@ -140,10 +139,10 @@ class Removing(SearchReader):
             clear(self._connection, self.folder, [mark])
 
 
-def _removal(folder: Path, run_ids: Sequence[str], moment: Moment) -> Callable[[sqlite3.Connection], int]:
-    """What removes the rows of runs, and returns how many removals there were then."""
+def _removal(folder: Path, run_ids: Sequence[str], moment: Moment) -> Callable[[sqlite3.Connection], Moment]:
+    """What removes the rows of runs, and returns the moment from which on the next ones are looked at."""
 
-    def remove(connection: sqlite3.Connection) -> int:
+    def remove(connection: sqlite3.Connection) -> Moment:
         if removals_in(connection) != moment.removals:
             raise _changed("another process has removed runs")
         keys = list(_keys_of(connection, folder, run_ids, moment))
@@ -158,7 +157,11 @@ def _removal(folder: Path, run_ids: Sequence[str], moment: Moment) -> Callable[[
             "UPDATE indexed SET last = min(last, (SELECT ifnull(max(seq), 0) FROM records)) WHERE name = 'keys'"
         )
         forget(connection)
-        return count_removal(connection)
+        count_removal(connection)
+        left = moment_of(connection, moment.epochs)  # what comes now may get numbers that were given before
+        return left._replace(
+            last_run=min(left.last_run, moment.last_run), last_record=min(left.last_record, moment.last_record)
+        )
 
     return remove
 

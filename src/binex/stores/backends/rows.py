@@ -10,6 +10,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import from_json, to_json
 
 from binex.errors import DamagedDataError
+from binex.models.base import slimmed
 from binex.models.call import Call
 from binex.models.event import TaskStarted
 from binex.models.question import Question
@@ -104,10 +105,20 @@ def read_artifact(run_id: str, row: tuple[str, int, bytes, str]) -> ArtifactInfo
     """
     name, size, sha256, doc = row
     id = f"{run_id}~{name}"
-    hexadecimal = sha256.hex() if isinstance(sha256, bytes) else sha256
     return _read(
-        ArtifactInfo, f"the envelope of artifact {id}", doc, id=id, run_id=run_id, size=size, sha256=hexadecimal
+        ArtifactInfo,
+        f"the envelope of artifact {id}",
+        doc,
+        id=id,
+        run_id=run_id,
+        size=size,
+        sha256=as_hexadecimal(sha256),
     )
+
+
+def as_hexadecimal(sha256: bytes) -> str:
+    """A hash of a row; what somebody else has put in its place is left as it is."""
+    return sha256.hex() if isinstance(sha256, bytes) else sha256
 
 
 def source_row(workflow_hash: str, source: WorkflowSource) -> tuple[str, bytes, str]:
@@ -181,7 +192,7 @@ def _doc(model: BaseModel, columns: set[str]) -> str:
 
 def _read(model: type[M], what: str, doc: str, **columns: object) -> M:
     with suppress(ValueError, TypeError):  # the long way finds out what is wrong
-        return model.model_validate_json(_with(doc, columns))
+        return slimmed(model.model_validate_json(_with(doc, columns)))
     try:
         fields = from_json(doc)
         fields |= columns

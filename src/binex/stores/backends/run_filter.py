@@ -81,6 +81,8 @@ def _in_document(query: RunQuery) -> list[Condition]:
         found.append(Condition(f"{_COST} <= ?", (query.max_cost,)))
     if query.origin is not None:
         found.append(Condition(_ORIGINS[query.origin]))
+    if query.is_whole:
+        found.append(Condition("json_extract(runs.doc, '$.origin') IS NULL"))
     for name, value in query.variables:
         written = _written(value)
         # Most documents have no such value anywhere, which is quick to see.

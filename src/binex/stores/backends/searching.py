@@ -19,7 +19,9 @@ from typing import Final, NamedTuple
 
 from binex.errors import DamagedDataError, StoreError
 from binex.stores.backends.bodies import Blob, read_blob
+from binex.stores.backends.failures import is_busy
 from binex.stores.backends.filesystem import artifact_path, read_content
+from binex.stores.backends.statements import removals_in
 from binex.stores.spoken import text_of_body
 from binex.stores.wording import decode_text, words_of
 
@@ -51,6 +53,8 @@ class Piece(NamedTuple):
     """What one transaction adds to the index."""
 
     name: str
+    removals: int
+    """How often something had been removed from the store before it was read: numbers of rows are given again."""
     after: int
     last: int
     rows: int
@@ -84,8 +88,8 @@ def prepare_piece(connection: sqlite3.Connection, folder: Path) -> Piece | None:
 
 
 def keep_piece(connection: sqlite3.Connection, piece: Piece) -> None:
-    """Add a piece to the index, unless another process was quicker; what has gone meanwhile is left out."""
-    if indexed_to(connection, piece.name) != piece.after:
+    """Add a piece to the index, unless another process was quicker, or has removed something meanwhile."""
+    if indexed_to(connection, piece.name) != piece.after or removals_in(connection) != piece.removals:
         return
     for run, artifact, words in piece.artifacts:
         _keep_words(connection, _PLACE_OF_ARTIFACT, (run, artifact), words)
@@ -129,9 +133,40 @@ def forget(connection: sqlite3.Connection) -> None:
 def rebuild(connection: sqlite3.Connection) -> None:
     """Empty the index; the next search fills it again."""
     connection.execute("INSERT INTO texts (texts) VALUES ('delete-all')")
+    _forget_all(connection)
+
+
+def _forget_all(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM places")
     connection.execute("DELETE FROM heard")
     connection.execute("DELETE FROM indexed WHERE name IN (?, ?)", (ARTIFACTS, CALLS))
+
+
+def remake(connection: sqlite3.Connection) -> None:
+    """Make the index empty where it cannot even be opened: with what a new one has in its tables."""
+    connection.execute("CREATE VIRTUAL TABLE temp.new USING fts5 (words, content = '', tokenize = 'ascii')")
+    for part in ("data", "idx", "docsize"):
+        connection.execute(f"DELETE FROM main.texts_{part}")
+        connection.execute(f"INSERT INTO main.texts_{part} SELECT * FROM temp.new_{part}")
+    connection.execute("DROP TABLE temp.new")
+    _forget_all(connection)
+
+
+def is_sound(connection: sqlite3.Connection) -> bool:
+    """Whether the index can be read to its end, which SQLite does not look at when it examines its file.
+
+    Raises:
+        sqlite3.Error: another process is in the way.
+    """
+    try:
+        connection.execute("CREATE VIRTUAL TABLE temp.all_words USING fts5vocab (main, texts, row)")
+        connection.execute("SELECT sum(cnt) FROM temp.all_words").fetchone()
+        connection.execute("DROP TABLE temp.all_words")
+    except sqlite3.DatabaseError as error:
+        if is_busy(error):
+            raise
+        return False
+    return True
 
 
 # --- reading texts ------------------------------------------------------------------------------------------
@@ -199,7 +234,8 @@ class _Walk:
 
 
 def _prepare_artifacts(connection: sqlite3.Connection, folder: Path) -> Piece | None:
-    after = last = indexed_to(connection, ARTIFACTS)
+    removals, after = removals_in(connection), indexed_to(connection, ARTIFACTS)
+    last = after
     artifacts: list[tuple[int, int, str]] = []
     rows = looked_at = 0
     for seq, run, run_id, *row in connection.execute(
@@ -214,11 +250,12 @@ def _prepare_artifacts(connection: sqlite3.Connection, folder: Path) -> Piece | 
             looked_at += len(words)
         if looked_at > _CHUNK_BYTES:
             break
-    return Piece(ARTIFACTS, after, last, rows, artifacts, [], {}) if rows else None
+    return Piece(ARTIFACTS, removals, after, last, rows, artifacts, [], {}) if rows else None
 
 
 def _prepare_calls(connection: sqlite3.Connection, folder: Path) -> Piece | None:
-    after = last = indexed_to(connection, CALLS)
+    removals, after = removals_in(connection), indexed_to(connection, CALLS)
+    last = after
     walk = _Walk(connection)
     heard: list[Utterance] = []
     blobs: dict[int, str] = {}
@@ -234,7 +271,7 @@ def _prepare_calls(connection: sqlite3.Connection, folder: Path) -> Piece | None
                 looked_at += len(blobs[one.blob])
         if looked_at > _CHUNK_BYTES:
             break
-    return Piece(CALLS, after, last, rows, [], heard, blobs) if rows else None
+    return Piece(CALLS, removals, after, last, rows, [], heard, blobs) if rows else None
 
 
 def _is_placed(connection: sqlite3.Connection, blob: int) -> bool:

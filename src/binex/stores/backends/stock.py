@@ -5,7 +5,7 @@ import re
 import sqlite3
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -64,7 +64,7 @@ def take_stock(connection: sqlite3.Connection, folder: Path) -> Stock:
         connection.execute("ROLLBACK")
 
 
-def moment_of(connection: sqlite3.Connection, epochs: dict[str, int]) -> Moment:
+def moment_of(connection: sqlite3.Connection, epochs: Mapping[str, int]) -> Moment:
     """How far the store has come."""
     last_run, last_record = (
         connection.execute(f"SELECT ifnull(max(seq), 0) FROM {table}").fetchone()[0] for table in ("runs", "records")

@@ -1,7 +1,7 @@
 """The calls that foreign spans become, with what was said in them, secrets cut out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pydantic import JsonValue
@@ -15,6 +15,7 @@ from binex.telemetry import conventions as names
 from binex.telemetry.foreign.kinds import Kind
 from binex.telemetry.foreign.plan import PlannedCall, PlannedTask
 from binex.telemetry.foreign.span import ForeignSpan
+from binex.telemetry.foreign.spool import SpanFile
 from binex.telemetry.foreign.talk import Talk
 from binex.telemetry.foreign.told import error_of, member_of, moment_of
 
@@ -29,12 +30,13 @@ _CALL_KINDS: Final = {Kind.MODEL: CallKind.MODEL, Kind.HTTP: CallKind.HTTP, Kind
 class TraceCalls:
     """Makes the calls of one run."""
 
-    def __init__(self, run_id: str, cutter: Cutter) -> None:
+    def __init__(self, run_id: str, spans: SpanFile, cutter: Cutter, keep: Callable[[BodyPart], None]) -> None:
         self._run_id = run_id
+        self._spans = spans
         self._cutter = cutter
         self._chains = Chains()
-        self.parts: dict[str, BodyPart] = {}
-        """What the bodies of the calls made so far are made of, by the ids of the links."""
+        self._keep = keep
+        """Is handed what the bodies of the calls are made of."""
 
     def of(self, task: PlannedTask) -> Iterator[Call]:
         """The calls of *task*, in the order in which they began."""
@@ -51,7 +53,7 @@ class TraceCalls:
             yield call.model_copy(update={"attempt": attempt, "number": counts[attempt], "parent": parent})
 
     def _call(self, task: PlannedTask, planned: PlannedCall) -> Call:
-        span, kind = planned.span, _CALL_KINDS.get(planned.kind, CallKind.TOOL)
+        span, kind = self._spans.read(planned.span), _CALL_KINDS.get(planned.kind, CallKind.TOOL)
         kind = member_of(CallKind, span.text(names.CALL_KIND)) or kind
         talk = Talk(span) if kind is CallKind.MODEL else None
         media_type = _JSON if talk is None else _EVENTS
@@ -92,7 +94,8 @@ class TraceCalls:
         if not data:
             return None
         body, parts = self._chains.make(data, media_type, is_shared=is_shared)
-        self.parts.update((part.id, part) for part in parts)
+        for part in parts:
+            self._keep(part)
         return body
 
 

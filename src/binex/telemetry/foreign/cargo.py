@@ -1,11 +1,9 @@
 """One trace as a run on its way into a store: its records, artifacts and calls, secrets cut out."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
@@ -14,29 +12,21 @@ from binex.models.call import Call, CallKind, Spend
 from binex.models.json_value import encode_json
 from binex.models.names import artifact_id, is_name
 from binex.models.run import Run, RunStatus, Versions
-from binex.models.task import (
-    ArtifactInfo,
-    ExecutionRecord,
-    Lineage,
-    SkipReason,
-    TaskStatus,
-)
-from binex.models.workflow_source import WorkflowSource
-from binex.stores.bundle_store import Link
+from binex.models.task import ArtifactInfo, ExecutionRecord, Lineage, SkipReason, TaskStatus
+from binex.stores.bundles.rows import hash_of
 from binex.tape.cutting import Cutter
 from binex.tape.redaction import Redactor
 from binex.telemetry import conventions as names
 from binex.telemetry.foreign.calls import TraceCalls
-from binex.telemetry.foreign.plan import OUTPUT, Plan, PlannedTask
-from binex.telemetry.foreign.span import ERROR, ForeignSpan, as_text
+from binex.telemetry.foreign.kinds import Kind, given_to, made_by
+from binex.telemetry.foreign.plan import Plan, PlannedTask
+from binex.telemetry.foreign.shipment import Shipment
+from binex.telemetry.foreign.snapshot import OUTPUT, Snapshot
+from binex.telemetry.foreign.span import ERROR, ForeignSpan
+from binex.telemetry.foreign.spool import SpanFile
+from binex.telemetry.foreign.talk import Talk
 from binex.telemetry.foreign.told import LONGEST_TEXT, error_of, member_of, moment_of
 
-FILE: Final = "<trace>"
-"""Where the workflow of such a run lies: nowhere."""
-_SHOWN_INPUT: Final = 16_384
-"""How much of what a task was given stands in the snapshot, in characters."""
-_SHOWN_INPUTS: Final = 4 << 20
-"""How much of that altogether."""
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -46,121 +36,115 @@ def run_id_of(trace_id: str) -> str:
     return "".join(_BASE32[(number >> shift) & 31] for shift in range(55, -1, -5))
 
 
-class TraceRun:
-    """The run that one trace becomes. Everything is made when this is."""
+class _Settled(NamedTuple):
+    """What all attempts of a task have in common."""
 
-    def __init__(self, trace_id: str, plan: Plan, digest: str, redactor: Redactor) -> None:
-        self.trace_id = trace_id
-        self.digest = digest
-        """What tells two exports of one trace apart, of which one has more in it; it stands in the snapshot."""
-        self.plan = plan
+    agent: str
+    given: tuple[str, ...]
+
+
+class TraceRun:
+    """The run that one trace becomes. Everything is made when this is; but for the run it is kept by *shipment*."""
+
+    def __init__(
+        self, trace_id: str, digest: str, plan: Plan, spans: SpanFile, shipment: Shipment, redactor: Redactor
+    ) -> None:
+        self._plan = plan
+        self._spans = spans
+        self._shipment = shipment
         self._redactor = redactor
         self._cutter = Cutter(redactor)
         self._id = run_id_of(trace_id)
-        calls_of = TraceCalls(self._id, self._cutter)
-        self.parts = calls_of.parts
-        self.calls: list[Call] = []
-        self.artifacts: list[tuple[ArtifactInfo, bytes]] = []
-        self.records: list[ExecutionRecord] = []
+        self._tops = [spans.read(top) for top in plan.tops]
+        self._tops_ids = {id(top) for top in plan.tops}
+        self._own = None if plan.run is None else spans.read(plan.run)
+        self._calls_of = TraceCalls(self._id, spans, self._cutter, shipment.keep_part)
+        self._snapshot = Snapshot(shipment.nodes, self._cutter.cut_text)
+        self._agents: dict[str, str] = {}
+        """The agents, and what is left of each without secrets."""
+        self._records: list[tuple[float, bool, int]] = []
+        self._counts: Counter[TaskStatus] = Counter()
+        self._spend = Spend()
+        self._given: JsonValue = None
+        """What the first of the topmost spans was given."""
         passed_on: dict[str, tuple[str, ...]] = {}
         for task in plan.tasks:
             given = tuple(dict.fromkeys(id for one in task.needs for id in passed_on[one.path]))
-            calls = list(calls_of.of(task))
-            self.calls += calls
-            made = tuple(self._keep(task, output, value, given) for output, value in task.made.items())
-            self.records += self._records_of(task, given, made, calls)
-            passed_on[task.path] = made or given  # what made nothing that is known hands on what it had
-        self.records.sort(key=lambda record: (record.ended_at, not record.is_final))
+            passed_on[task.path] = self._keep_task(task, given) or given  # what made nothing hands on what it had
+        variables = self._variables()
+        description = f"Imported from trace {trace_id} ({digest}): it cannot be executed."
+        source = self._snapshot.source(self._workflow, description, variables)
+        self.run = self._run(variables).model_copy(update={"workflow_hash": hash_of(source)})
+        """The run itself."""
+        shipment.add(self.run, source, (place for *_, place in sorted(self._records)))
 
-    @cached_property
-    def source(self) -> WorkflowSource:
-        """The snapshot of a workflow that nobody wrote: the tasks, and what each depended on."""
-        nodes: dict[str, dict[str, JsonValue]] = {}
-        needed: dict[str, set[str]] = {}
-        room = _SHOWN_INPUTS
-        for task in self.plan.tasks:
-            node = nodes.setdefault(task.node_id, {"agent": self._cutter.cut_text(task.agent)})
-            upstream = needed.setdefault(task.node_id, set())
-            upstream |= {one.node_id for one in task.needs if one.node_id != task.node_id}
-            if upstream:
-                node["depends_on"] = [*sorted(upstream)]
-            outputs = [output for output in task.made if output != OUTPUT]
-            if outputs:
-                node["outputs"] = [*task.made]
-            if task.given is not None and room > 0:
-                shown = self._cutter.cut_text(as_text(task.given))[:_SHOWN_INPUT]
-                room -= len(shown)
-                node["inputs"] = {"input": shown.replace("${", "$${")}
-        flow: dict[str, JsonValue] = {
-            "name": self.workflow,
-            "description": f"Imported from trace {self.trace_id} ({self.digest}): it cannot be executed.",
-            "nodes": dict(nodes),
-        }
-        declared = [name for name in self.run.variables if is_name(name)]
-        if declared:
-            flow["inputs"] = {name: {} for name in declared}
-        return WorkflowSource(file=FILE, folder="", text=json.dumps(flow, indent=1))
+    def _keep_task(self, task: PlannedTask, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Keep all that one task is; what it made."""
+        span = self._spans.read(task.span)
+        if task.agent not in self._agents:
+            self._agents[task.agent] = self._cutter.cut_text(task.agent)
+        agent = self._agents[task.agent]
+        outputs = _outputs_of(task, span)
+        input = None if task.span.own == "task" else given_to(span)
+        if self._given is None and input is not None and id(task.span) in self._tops_ids:
+            self._given = input
+        self._snapshot.tell(task, agent, outputs, input)
+        calls = list(self._calls_of.of(task))
+        for call in calls:
+            self._spend = self._spend.plus(call.spend)
+            self._shipment.keep_call(call)
+        made = tuple(self._keep(task, agent, output, value, given) for output, value in outputs.items())
+        for record in self._records_of(task, span, made, _Settled(agent, given), calls):
+            self._counts[record.status] += record.is_final
+            moment = record.ended_at.timestamp()
+            self._records.append((moment, not record.is_final, self._shipment.keep_record(record)))
+        return made
 
-    @cached_property
-    def run(self) -> Run:
-        """The run itself; it names no snapshot yet."""
-        spans = [task.span for task in self.plan.tasks] + ([self.plan.run] if self.plan.run is not None else [])
-        tops = self.plan.tops
+    def _run(self, variables: dict[str, JsonValue]) -> Run:
+        spans = [task.span for task in self._plan.tasks] + ([self._plan.run] if self._plan.run is not None else [])
         began, ended = min(span.start_ns for span in spans), max(span.end_ns for span in spans)
-        failed = next((span for span in tops if span.status == ERROR), None)
-        counts: Counter[TaskStatus] = Counter(record.status for record in self.records if record.is_final)
-        spend = Spend()
-        for call in self.calls:
-            spend = spend.plus(call.spend)
+        failed = next((span for span in self._tops if span.status == ERROR), None)
         return Run(
             id=self._id,
-            workflow=self.workflow,
+            workflow=self._workflow,
             workflow_hash="",
             status=self._status(failed is not None),
             started_at=moment_of(began),
             ended_at=moment_of(ended),
             duration_ms=(ended - began) / 1e6,
-            variables=self._variables(tops),
+            variables=variables,
             versions=Versions(binex=__version__, python=""),
-            node_count=len({task.node_id for task in self.plan.tasks}),
-            counts=dict(counts),
+            node_count=len({task.node_id for task in self._plan.tasks}),
+            counts={status: count for status, count in self._counts.items() if count},
             error=self._cutter.cut_text(failed.message)[:LONGEST_TEXT] or None if failed is not None else None,
-            spend=spend,
+            spend=self._spend,
             is_imported=True,
         )
 
-    @cached_property
-    def workflow(self) -> str:
+    @property
+    def _workflow(self) -> str:
         """What the run is called in lists."""
-        span = self.plan.tops[0]
-        service = as_text(span.resource.get(names.SERVICE_NAME))
-        name = span.text(names.WORKFLOW) or span.name or service
+        span = self._tops[0]
+        name = span.text(names.WORKFLOW) or span.name or span.resource.service
         return self._cutter.cut_text(name)[:200] or "trace"
 
-    @property
-    def links(self) -> Iterator[Link]:
-        return (Link(part.id, part.previous, part.sha256) for part in self.parts.values())
-
     def _status(self, has_failed: bool) -> RunStatus:
-        own = self.plan.run.text(names.RUN_STATUS) if self.plan.run is not None else ""
+        own = self._own.text(names.RUN_STATUS) if self._own is not None else ""
         status = member_of(RunStatus, own)
         if own:
             return RunStatus.INTERRUPTED if status in (None, RunStatus.RUNNING) else status
         return RunStatus.FAILED if has_failed else RunStatus.COMPLETED
 
-    def _variables(self, tops: Sequence[ForeignSpan]) -> dict[str, JsonValue]:
-        own = self.plan.run.value(names.RUN_VARIABLES) if self.plan.run is not None else None
+    def _variables(self) -> dict[str, JsonValue]:
+        own = self._own.value(names.RUN_VARIABLES) if self._own is not None else None
         if isinstance(own, dict):
             return {name: self._redactor.redact_json(value, shapes=True) for name, value in own.items()}
-        ids = {span.span_id for span in tops}
-        given = [task.given for task in self.plan.tasks if task.span.span_id in ids and task.given is not None]
-        return {"input": self._redactor.redact_json(given[0], shapes=True)} if given else {}
+        return {} if self._given is None else {"input": self._redactor.redact_json(self._given, shapes=True)}
 
     # --- what tasks made, and how they ended ------------------------------------------------------------------
 
-    def _keep(self, task: PlannedTask, output: str, value: JsonValue, given: tuple[str, ...]) -> str:
+    def _keep(self, task: PlannedTask, agent: str, output: str, value: JsonValue, given: tuple[str, ...]) -> str:
         data = self._redactor.redact_bytes(encode_json(value), shapes=True)
-        agent = self._cutter.cut_text(task.agent)
         info = ArtifactInfo(
             id=artifact_id(self._id, task.path, output),
             run_id=self._id,
@@ -171,49 +155,58 @@ class TraceRun:
             created_at=moment_of(task.span.end_ns),
             lineage=Lineage(task=task.path, agent=agent, derived_from=given),
         )
-        self.artifacts.append((info, data))
+        self._shipment.keep_artifact(info, data)
         return info.id
 
     def _records_of(
-        self, task: PlannedTask, given: tuple[str, ...], made: tuple[str, ...], calls: Sequence[Call]
+        self, task: PlannedTask, span: ForeignSpan, made: tuple[str, ...], said: _Settled, calls: Sequence[Call]
     ) -> Iterator[ExecutionRecord]:
-        attempts = sorted(task.attempts, key=lambda span: span.start_ns)
-        status = _status_of(task.span)
-        for number, span in enumerate(attempts, 1):
+        attempts = [self._spans.read(one) for one in sorted(task.attempts, key=lambda one: one.start_ns)]
+        status = _status_of(span)
+        for number, attempt in enumerate(attempts, 1):
             is_last = number == len(attempts)
             spend = [call.spend for call in calls if call.attempt == number and call.kind is CallKind.MODEL]
-            yield self._record(task, span, given).model_copy(
+            yield self._record(task, span, attempt, said).model_copy(
                 update={
                     "attempt": number,
                     "is_final": is_last,
-                    "status": status if is_last else _status_of(span),
-                    "started_at": moment_of(span.start_ns),
-                    "duration_ms": (span.end_ns - span.start_ns) / 1e6,
+                    "status": status if is_last else _status_of(attempt),
+                    "started_at": moment_of(attempt.start_ns),
+                    "duration_ms": (attempt.end_ns - attempt.start_ns) / 1e6,
                     "output_artifacts": made if is_last else (),
                     "spend": _sum(spend) if spend else None,
                 }
             )
         if not attempts:
-            settled = self._record(task, task.span, given)
-            attempt = 0 if status is TaskStatus.SKIPPED else 1
-            yield settled.model_copy(update={"attempt": attempt, "status": status, "output_artifacts": made})
+            number = 0 if status is TaskStatus.SKIPPED else 1
+            yield self._record(task, span, span, said).model_copy(
+                update={"attempt": number, "status": status, "output_artifacts": made}
+            )
 
-    def _record(self, task: PlannedTask, span: ForeignSpan, given: tuple[str, ...]) -> ExecutionRecord:
-        span_of_task = task.span
-        blocked_by = span_of_task.text(names.BLOCKED_BY)
+    def _record(self, task: PlannedTask, span: ForeignSpan, attempt: ForeignSpan, said: _Settled) -> ExecutionRecord:
+        blocked_by = span.text(names.BLOCKED_BY)
         return ExecutionRecord(
             run_id=self._id,
             task=task.path,
             node_id=task.node_id,
-            agent=self._cutter.cut_text(task.agent),
+            agent=said.agent,
             attempt=1,
             status=TaskStatus.COMPLETED,
-            ended_at=moment_of(span.end_ns),
-            input_artifacts=given,
-            error=error_of(span, self._cutter.cut_text),
-            skip_reason=member_of(SkipReason, span_of_task.text(names.SKIP_REASON)),
+            ended_at=moment_of(attempt.end_ns),
+            input_artifacts=said.given,
+            error=error_of(attempt, self._cutter.cut_text),
+            skip_reason=member_of(SkipReason, span.text(names.SKIP_REASON)),
             blocked_by=blocked_by[:200] or None,
         )
+
+
+def _outputs_of(task: PlannedTask, span: ForeignSpan) -> dict[str, JsonValue]:
+    """What a task made, by the names of its outputs."""
+    if task.span.own == "task":
+        said = span.value(names.OUTPUTS)
+        return {name: value for name, value in said.items() if is_name(name)} if isinstance(said, dict) else {}
+    made = Talk(span).reply if task.kind is Kind.MODEL else made_by(span)
+    return {} if made is None else {OUTPUT: made}
 
 
 def _status_of(span: ForeignSpan) -> TaskStatus:

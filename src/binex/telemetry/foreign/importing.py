@@ -1,27 +1,19 @@
 """Brings foreign traces into a store, a run each: all of them, or none."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from hashlib import sha256
+from collections.abc import Iterable
 from typing import IO
 
 from binex.errors import RunError
 from binex.models.base import Model
-from binex.models.call import Call
-from binex.models.question import Question
 from binex.models.run import Run
-from binex.models.task import ArtifactInfo, ExecutionRecord
-from binex.models.workflow_source import WorkflowSource
-from binex.stores.bundle_store import Bookmark, Content, Link
-from binex.stores.bundles.rows import hash_of
 from binex.stores.run_store import RunStore
 from binex.tape.cutting import Cutter
 from binex.tape.redaction import Redactor
-from binex.telemetry.foreign.cargo import TraceRun
+from binex.telemetry.foreign.cargo import TraceRun, run_id_of
 from binex.telemetry.foreign.plan import plan_of
 from binex.telemetry.foreign.reading import read_traces
-from binex.telemetry.foreign.span import ForeignSpan
+from binex.telemetry.foreign.shipment import Shipment
+from binex.telemetry.foreign.spool import SpanFile, digest_of
 from binex.telemetry.foreign.tree import grow
 
 
@@ -62,64 +54,25 @@ async def import_traces(store: RunStore, file: IO[bytes], patterns: Iterable[str
     redactor = Redactor((), custom=patterns)
     cut = Cutter(redactor).cut_text
     made: list[ImportedTrace] = []
-    new: list[tuple[TraceRun, Run]] = []
-    for trace_id, spans in read_traces(file).items():
-        digest = _digest_of(spans)
-        brought = TraceRun(trace_id, plan_of(grow(spans), cut), digest, redactor)
-        run = brought.run.model_copy(update={"workflow_hash": hash_of(brought.source)})
-        here = await store.get_run(run.id)
-        if here is None:
-            new.append((brought, run))
-        elif digest not in (await store.get_source(here.workflow_hash)).text:
-            raise RunError(
-                f"trace {trace_id} is here already as run {run.id}, and it was another one: spans were added or"
-                " changed; nothing was imported",
-                fix="import it into a store of its own, with --dir",
-            )
-        counts = {"spans": len(spans), "tasks": len(brought.plan.tasks), "calls": len(brought.calls)}
-        notes = tuple(brought.plan.notes)
-        made.append(ImportedTrace(trace_id=trace_id, run=here or run, is_new=here is None, notes=notes, **counts))
-    if new:
-        await store.take_in(_Cargo(new))
+    with SpanFile() as spans, Shipment() as shipment:
+        traces = read_traces(file, spans)
+        while traces:
+            trace_id = next(iter(traces))
+            outlines = traces.pop(trace_id)  # not to be held until the last one is through
+            count, digest = len(outlines), digest_of(outlines)
+            plan = plan_of(grow(outlines), spans, cut)
+            del outlines
+            here = await store.get_run(run_id_of(trace_id))
+            if here is not None and digest not in (await store.get_source(here.workflow_hash)).text:
+                raise RunError(
+                    f"trace {trace_id} is here already as run {here.id}, and it was another one: spans were added or"
+                    " changed; nothing was imported",
+                    fix="import it into a store of its own, with --dir",
+                )
+            run = here or TraceRun(trace_id, digest, plan, spans, shipment, redactor).run
+            counts = {"spans": count, "tasks": len(plan.tasks), "calls": sum(len(task.calls) for task in plan.tasks)}
+            notes = tuple(plan.notes)
+            made.append(ImportedTrace(trace_id=trace_id, run=run, is_new=here is None, notes=notes, **counts))
+        if shipment.runs:
+            await store.take_in(shipment)
     return ImportedTraces(traces=tuple(made))
-
-
-def _digest_of(spans: Iterable[ForeignSpan]) -> str:
-    """A hash of all that the spans of a trace say, whatever their order and form."""
-    digest = sha256()
-    for text in sorted(json.dumps(asdict(span), sort_keys=True) for span in spans):
-        digest.update(text.encode())
-    return digest.hexdigest()
-
-
-class _Cargo:
-    """The runs that are new, for the store; see :class:`binex.stores.bundle_store.Cargo`."""
-
-    def __init__(self, new: Sequence[tuple[TraceRun, Run]]) -> None:
-        self._new = [brought for brought, _ in new]
-        self.runs: Sequence[Run] = [run for _, run in new]
-        self.sources: Mapping[str, WorkflowSource] = {run.workflow_hash: brought.source for brought, run in new}
-
-    def records(self) -> Iterator[ExecutionRecord]:
-        return (record for brought in self._new for record in brought.records)
-
-    def artifacts(self) -> Iterator[tuple[ArtifactInfo, Content]]:
-        for brought in self._new:
-            for info, data in brought.artifacts:
-                yield info, Content(info.sha256, info.size, iter((data,)))
-
-    def calls(self) -> Iterator[Call]:
-        return (call for brought in self._new for call in brought.calls)
-
-    def links(self) -> Iterator[Link]:
-        return (link for brought in self._new for link in brought.links)
-
-    def blobs(self) -> Iterator[Content]:
-        blobs = {part.sha256: part.data for brought in self._new for part in brought.parts.values()}
-        return (Content(sha256, len(data), iter((data,))) for sha256, data in blobs.items())
-
-    def questions(self) -> Iterator[Question]:
-        return iter(())
-
-    def bookmarks(self) -> Iterator[Bookmark]:
-        return iter(())

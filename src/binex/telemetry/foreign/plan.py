@@ -8,28 +8,27 @@ the same span, or, where nothing came before it, what the one around it had; and
 those made that came last below it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from sys import intern
 from typing import Final
-
-from pydantic import JsonValue
 
 from binex.models.names import RESERVED, is_name, node_of, parse_path
 from binex.telemetry import conventions as names
-from binex.telemetry.foreign.kinds import SCHEME, Cut, Kind, agent_of, fit_name, given_to, kind_of, made_by, name_of
-from binex.telemetry.foreign.span import ForeignSpan
-from binex.telemetry.foreign.talk import Talk
+from binex.telemetry.foreign.kinds import SCHEME, Cut, Kind, agent_of, fit_name, name_of
+from binex.telemetry.foreign.spool import Outline, SpanFile
 from binex.telemetry.foreign.tree import MOST_BEFORE, Branch, Tree
 
-OUTPUT: Final = "output"
+_CALLS: Final = (Kind.MODEL, Kind.TOOL, Kind.RETRIEVER, Kind.HTTP)
+"""What a span is of that is a task with one call."""
 
 
 @dataclass(slots=True, eq=False)
 class PlannedCall:
     """A call, as it will be."""
 
-    span: ForeignSpan
+    span: Outline
     kind: Kind
     attempt: int = 1
 
@@ -40,13 +39,11 @@ class PlannedTask:
 
     path: str
     kind: Kind
-    span: ForeignSpan
+    span: Outline
     agent: str
-    attempts: list[ForeignSpan] = field(default_factory=list)
+    attempts: list[Outline] = field(default_factory=list)
     calls: list[PlannedCall] = field(default_factory=list)
-    needs: list["PlannedTask"] = field(default_factory=list)
-    given: JsonValue = None
-    made: dict[str, JsonValue] = field(default_factory=dict)
+    needs: Sequence["PlannedTask"] = ()
 
     @property
     def node_id(self) -> str:
@@ -59,9 +56,9 @@ class Plan:
 
     tasks: list[PlannedTask]
     """In an order in which none comes before what it needs."""
-    tops: list[ForeignSpan]
+    tops: list[Outline]
     """The spans that nothing is around, the first one first; only that of the run, where we have exported it."""
-    run: ForeignSpan | None
+    run: Outline | None
     """The span of the run itself, where we have exported it."""
     notes: list[str]
 
@@ -98,29 +95,29 @@ class _Names:
                 return name
 
 
-def plan_of(tree: Tree, cut: Cut) -> Plan:
+def plan_of(tree: Tree, spans: SpanFile, cut: Cut) -> Plan:
     """The run that a trace becomes; *cut* leaves secrets out of what becomes a name."""
-    own_run = next((root.span for root in tree.roots if root.span.text(names.SPAN) == "run"), None)
+    own_run = next((root.span for root in tree.roots if root.span.own == "run"), None)
     known = _Names(cut)
     tasks: dict[int, PlannedTask] = {}
     branches = list(tree.each())
     for branch in sorted(branches, key=lambda one: (one.span.start_ns, -one.span.end_ns)):
         if branch.span is not own_run and _is_task(branch):
-            tasks[id(branch)] = _task(branch.span, known)
+            tasks[id(branch)] = _task(branch.span, spans, known)
     if not tasks:  # nothing but a run, or a request
         first = tree.roots[0]
-        tasks[id(first)] = _task(first.span, known)
+        tasks[id(first)] = _task(first.span, spans, known)
     for branch in branches:
         if id(branch) not in tasks and branch.span is not own_run:
-            _attach(branch, tasks)
+            _attach(branch, spans, tasks)
     by_path = {task.path: task for task in tasks.values()}
     upstream = _upstream(branches, tasks)
     for branch in branches:
         task = tasks.get(id(branch))
         if task is not None:
-            said = _said_inputs(task.span, by_path)
+            said = _said_inputs(task.span, spans, by_path)
             derived = (*upstream[id(branch)], *_last_below(branch, tasks))
-            task.needs = list(_unique(derived, task)) if said is None else said
+            task.needs = tuple(_unique(derived, task)) if said is None else said
     ordered = [tasks[id(branch)] for branch in branches if id(branch) in tasks]
     tops = [root.span for root in tree.roots] if own_run is None else [own_run]
     return Plan(_sorted(ordered), tops, own_run, tree.notes)
@@ -129,7 +126,7 @@ def plan_of(tree: Tree, cut: Cut) -> Plan:
 def _sorted(tasks: list[PlannedTask]) -> list[PlannedTask]:
     """The tasks in an order in which none comes before what it needs; what would go in circles is not needed."""
     place = {task.path: at for at, task in enumerate(tasks)}
-    missing = {task.path: {one.path for one in task.needs} for task in tasks}
+    missing = {task.path: len(task.needs) for task in tasks}
     needed_by: dict[str, list[str]] = {}
     for task in tasks:
         for one in task.needs:
@@ -144,44 +141,38 @@ def _sorted(tasks: list[PlannedTask]) -> list[PlannedTask]:
             task = tasks[heappop(ready)]
         else:  # a circle, which only a trace that pretends to be ours can have
             task = next(one for one in rest if one.path not in is_done)
-            task.needs = [one for one in task.needs if one.path in is_done]
+            task.needs = tuple(one for one in task.needs if one.path in is_done)
         if task.path in is_done:
             continue
         done.append(task)
         is_done.add(task.path)
         for path in needed_by.get(task.path, ()):
-            missing[path].discard(task.path)
+            missing[path] -= 1
             if not missing[path]:
                 heappush(ready, place[path])
     return done
 
 
 def _is_task(branch: Branch) -> bool:
-    said = branch.span.text(names.SPAN)
-    if said in ("attempt", "call"):
+    span = branch.span
+    if span.own in ("attempt", "call"):
         return branch.around is None
-    return said == "task" or kind_of(branch.span) is not Kind.HTTP or branch.around is None
+    return span.own == "task" or span.kind is not Kind.HTTP or branch.around is None
 
 
-def _task(span: ForeignSpan, known: _Names) -> PlannedTask:
-    kind = kind_of(span)
-    if span.text(names.SPAN) == "task":
+def _task(outline: Outline, spans: SpanFile, known: _Names) -> PlannedTask:
+    span = spans.read(outline)
+    if outline.own == "task":
         path = known.own(span.text(names.TASK)) or known.new(span.text(names.TASK))
-        said = span.value(names.OUTPUTS)
-        made = {name: value for name, value in said.items() if is_name(name)} if isinstance(said, dict) else {}
         agent = f"{SCHEME}{fit_name(known.cut(span.text(names.AGENT)).replace('://', '.'))}"
-        return PlannedTask(path, Kind.STEP, span, agent, made=made)
+        return PlannedTask(path, Kind.STEP, outline, intern(agent))
+    kind = outline.kind
     path = known.new(name_of(span, kind))
-    task = PlannedTask(path, kind, span, agent_of(span, kind, known.cut), attempts=[span], given=given_to(span))
-    if kind in (Kind.MODEL, Kind.TOOL, Kind.RETRIEVER, Kind.HTTP):
-        task.calls.append(PlannedCall(span, kind))
-    output = Talk(span).reply if kind is Kind.MODEL else made_by(span)
-    if output is not None:
-        task.made[OUTPUT] = output
-    return task
+    calls = [PlannedCall(outline, kind)] if kind in _CALLS else []
+    return PlannedTask(path, kind, outline, intern(agent_of(span, kind, known.cut)), [outline], calls)
 
 
-def _attach(branch: Branch, tasks: dict[int, PlannedTask]) -> None:
+def _attach(branch: Branch, spans: SpanFile, tasks: dict[int, PlannedTask]) -> None:
     """Give an attempt or a call to the task that it is of: the nearest one around it."""
     around = branch.around
     while around is not None and id(around) not in tasks:
@@ -189,12 +180,11 @@ def _attach(branch: Branch, tasks: dict[int, PlannedTask]) -> None:
     if around is None:
         return
     task, span = tasks[id(around)], branch.span
-    if span.text(names.SPAN) == "attempt":
+    if span.own == "attempt":
         task.attempts.append(span)
     else:
-        kind = kind_of(span)
-        attempt = span.count(names.ATTEMPT) if span.text(names.SPAN) == "call" else None
-        task.calls.append(PlannedCall(span, kind, attempt or 1))
+        attempt = spans.read(span).count(names.ATTEMPT) if span.own == "call" else None
+        task.calls.append(PlannedCall(span, span.kind, attempt or 1))
 
 
 def _upstream(branches: list[Branch], tasks: dict[int, PlannedTask]) -> dict[int, list[PlannedTask]]:
@@ -221,15 +211,11 @@ def _unique(found: Iterable[PlannedTask], task: PlannedTask) -> Iterator[Planned
             yield one
 
 
-def _said_inputs(span: ForeignSpan, by_path: dict[str, PlannedTask]) -> list[PlannedTask] | None:
+def _said_inputs(outline: Outline, spans: SpanFile, by_path: dict[str, PlannedTask]) -> Sequence[PlannedTask] | None:
     """What one of our own spans says that its task was given; None where a span is not ours."""
-    if span.text(names.SPAN) != "task":
+    if outline.own != "task":
         return None
-    said = span.attributes.get(names.INPUT_ARTIFACTS)
-    paths = (
-        [one.partition("~")[0].replace("+", "/") for one in said if isinstance(one, str)]
-        if isinstance(said, list)
-        else []
-    )
-    found = [by_path[path] for path in dict.fromkeys(paths) if path in by_path]
-    return [task for task in found if task.span is not span]
+    said = spans.read(outline).attributes.get(names.INPUT_ARTIFACTS)
+    ids = [one for one in said if isinstance(one, str)] if isinstance(said, list) else []
+    paths = dict.fromkeys(id.partition("~")[0].replace("+", "/") for id in ids)
+    return tuple(by_path[path] for path in paths if path in by_path and by_path[path].span is not outline)

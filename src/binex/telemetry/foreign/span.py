@@ -3,15 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 from pydantic import JsonValue
 
 from binex.errors import InputError
 from binex.models.json_value import decode_json
+from binex.telemetry.conventions import SERVICE_NAME
 
 ERROR: Final = 2
 """The status of what failed, in OTLP's numbers."""
+
+_LONGEST_SERVICE: Final = 500
 
 Attributes = Mapping[str, JsonValue]
 
@@ -35,6 +39,21 @@ class ForeignEvent:
 
 
 @dataclass(slots=True)
+class Resource:
+    """A program that made spans; it may be told of before them or after."""
+
+    service: str = ""
+    """Its name."""
+    digest: str = ""
+    """A hash of all that is said of it."""
+
+    def tell(self, attributes: Attributes) -> None:
+        """Take what is said of it."""
+        self.service = as_text(attributes.get(SERVICE_NAME))[:_LONGEST_SERVICE]
+        self.digest = sha256(json.dumps(attributes, sort_keys=True).encode()).hexdigest() if attributes else ""
+
+
+@dataclass(slots=True)
 class ForeignSpan:
     """One span, as it was read."""
 
@@ -49,8 +68,8 @@ class ForeignSpan:
     status: int = 0
     message: str = ""
     """What the status says."""
-    resource: Attributes = field(default_factory=dict)
-    """What is said of the program that made it."""
+    resource: Resource = field(default_factory=Resource)
+    """The program that made it."""
 
     def text(self, *names: str) -> str:
         """The first of these attributes that is text, or a number; empty where there is none."""

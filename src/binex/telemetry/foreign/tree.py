@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
-from binex.telemetry.foreign.span import ForeignSpan
+from binex.telemetry.foreign.spool import Outline
 
 _EARLIEST_NS: Final = 0
 _LATEST_NS: Final = 7_258_118_400 * 10**9
@@ -22,7 +22,7 @@ MOST_BEFORE: Final = 32
 class Branch:
     """One span with those below it."""
 
-    span: ForeignSpan
+    span: Outline
     around: "Branch | None" = None
     below: list["Branch"] = field(default_factory=list)
     """In the order in which they began."""
@@ -49,7 +49,7 @@ class Tree:
                 yield branch
 
 
-def grow(spans: list[ForeignSpan]) -> Tree:
+def grow(spans: list[Outline]) -> Tree:
     """The tree of the spans of one trace; there is at least one."""
     notes: list[str] = []
     branches: dict[str, Branch] = {}

@@ -1,0 +1,1 @@
+"""Which change between two runs it was."""

@@ -1,0 +1,1 @@
+"""Why tasks failed, and what sort of failure it was."""

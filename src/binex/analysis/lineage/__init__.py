@@ -1,0 +1,1 @@
+"""What an artifact was made from, what it reached, and who first said something."""

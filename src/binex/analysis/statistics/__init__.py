@@ -1,0 +1,1 @@
+"""How workflows and nodes did over time."""
