@@ -9,7 +9,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bisect": ("Execute", "bisect", "Find the change that makes one run worse than another."),
     "answer": ("Execute", "answer", "Answer what a run is waiting for."),
     "cancel": ("Execute", "cancel", "Stop a run, also one of another process."),
-    "dev": ("Execute", "dev", "Work on workflows: run again what each save reaches, with all that they need."),
+    "dev": ("Execute", "dev", "Work on workflows: each save runs what it reaches."),
     "runs": ("Look", "runs", "List runs, newest first."),
     "ui": ("Look", "ui", "Open the page on the runs of this folder."),
     "explore": ("Look", "explore", "Look through runs on a screen, compare and replay them."),

@@ -11,7 +11,7 @@ _FRAME: Final = re.compile(
 )
 _LINE: Final = re.compile(r"\n[ |]+(?P<code>\S[^\n]*)")
 _SOMEBODY_ELSES: Final = re.compile(r"[\\/](?:site-packages|dist-packages)[\\/]|[\\/]lib[\\/]python\d|[\\/]Lib[\\/]|^<")
-_BINEX: Final = str(PurePath(__file__).parents[1])
+_BINEX: Final = str(PurePath(__file__).parents[2])
 _MOST: Final = 200
 
 

@@ -224,13 +224,15 @@ class SqliteReader:
         return self._readable(found, rows.read_question)
 
     def _readable(self, found: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
-        result = []
+        result, damaged = [], []
         with collecting_later():
             for row in found:
                 try:
                     result.append(read(row))
                 except DamagedDataError as error:
-                    self._on_notice(f"{error.message}; {error.fix}")
+                    damaged.append(f"{error.message}; {error.fix}")
+        for message in damaged:  # only now: a row that cannot be decoded has them all read once more
+            self._on_notice(message)
         return result
 
     async def _list(self, read: Callable[[Any], T], query: str, *values: str | float | bytes) -> list[T]:
@@ -240,12 +242,7 @@ class SqliteReader:
             StoreError: the database cannot be read, or another process is in the way for too long.
         """
 
-        def make() -> list[T]:
-            try:
-                return self._readable(self._connection.execute(query, values), read)
-            except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have
-                return []
-
+        make = partial(self._answer, lambda found: self._readable(found, read), query, values)
         return await patiently(make, "read", self._database, self._patience_s)
 
     async def _read(self, query: str, *values: str | float | bytes) -> list[Any]:
@@ -254,11 +251,15 @@ class SqliteReader:
         Raises:
             StoreError: the database cannot be read, or another process is in the way for too long.
         """
-        return await patiently(lambda: self._rows(query, values), "read", self._database, self._patience_s)
+        make = partial(self._answer, list, query, values)
+        return await patiently(make, "read", self._database, self._patience_s)
 
-    def _rows(self, query: str, values: Sequence[str | float | bytes]) -> list[Any]:
+    def _answer(
+        self, take: Callable[[Iterable[Any]], list[T]], query: str, values: Sequence[str | float | bytes]
+    ) -> list[T]:
+        """What *take* makes of the rows that answer a query; it may be given them a second time, from the first on."""
         try:
-            return self._connection.execute(query, values).fetchall()
+            return take(self._connection.execute(query, values))
         except (UnicodeEncodeError, OverflowError):  # not a text, or a number, that any row could have
             return []
         except sqlite3.OperationalError as error:
@@ -267,6 +268,6 @@ class SqliteReader:
         # Some text is not UTF-8. Read it in a form that its model refuses, so that it spoils one row only.
         self._connection.text_factory = lambda data: data.decode(errors="surrogateescape")
         try:
-            return self._connection.execute(query, values).fetchall()
+            return take(self._connection.execute(query, values))
         finally:
             self._connection.text_factory = str

@@ -1,0 +1,126 @@
+"""``binex ui``: the page on a store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from binex.cli.options import directory_option
+
+if TYPE_CHECKING:
+    from binex.server.serving import ServerOptions
+
+
+@click.command("ui")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where it listens. Default: a free port.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address it listens on.")
+@click.option("--read-only", "is_read_only", is_flag=True, help="Only show: nothing is executed, answered or written.")
+@click.option("--no-open", "is_not_opened", is_flag=True, help="Print the address, and open no browser.")
+@click.option(
+    "--token",
+    envvar="BINEX_UI_TOKEN",
+    metavar="TEXT",
+    help="What opens the page. Default: a new one.",
+)
+@click.option("--expose", "is_exposed", is_flag=True, help="Let other machines reach it; needs --host and --token.")
+@directory_option
+def command(  # noqa: PLR0913 - what can be typed
+    *,
+    port: int,
+    host: str,
+    is_read_only: bool,
+    is_not_opened: bool,
+    token: str | None,
+    is_exposed: bool,
+    directory: Path | None,
+) -> int:
+    """Open the page: runs, their graphs and what was said in them, forks, comparisons, questions, workflows.
+
+    It is served from this machine, to this machine, until Ctrl-C; runs that it executes are interrupted then, and
+    'binex resume' goes on with them.
+    """
+    from binex.cli.asking import whoever_types
+    from binex.cli.reading import store_folder
+    from binex.cli.render.text import escape
+    from binex.cli.streams import write_note
+    from binex.errors import InputError
+
+    try:
+        from binex.server.serving import ServerOptions
+    except ImportError as error:
+        raise InputError(f"{error.name or 'fastapi'} is not installed", fix="pip install 'binex[ui]'") from error
+    options = ServerOptions(
+        directory=store_folder(directory),
+        host=host,
+        port=port,
+        token=token,
+        is_exposed=is_exposed,
+        is_read_only=is_read_only,
+        who=whoever_types(),
+        say=lambda message: write_note(escape(message)),
+    )
+    return _serve(options, is_opened=not is_not_opened)
+
+
+def _serve(options: "ServerOptions", *, is_opened: bool) -> int:
+    from binex.cli.loop import CommandLoop
+
+    loop = CommandLoop()
+    code = loop.run(_until_told_to_stop(options, is_opened=is_opened))
+    loop.leave_if_needed(code)
+    return code
+
+
+async def _until_told_to_stop(options: "ServerOptions", *, is_opened: bool) -> int:
+    import asyncio
+    import os
+    import signal
+
+    from binex.cli.streams import write_note, write_result
+    from binex.server.hosts import is_loopback
+    from binex.server.serving import serving
+
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[int] = loop.create_future()
+
+    def stop(number: signal.Signals) -> None:
+        if told.done():
+            os._exit(128 + number)
+        told.set_result(128 + number)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    for number in numbers:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        async with serving(options) as served:
+            if not is_loopback(options.host):
+                write_note(
+                    f"WARNING: whoever reaches {options.host}:{served.port} and has the token can execute programs"
+                    " here as you, and what is sent is not encrypted"
+                )
+            write_result(served.url)
+            write_note("Ctrl-C ends it")
+            if is_opened and _has_display():
+                await asyncio.to_thread(_open_browser, served.url)
+            code = await told
+            write_note("stopping; Ctrl-C again to leave at once")
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+    return code
+
+
+def _has_display() -> bool:
+    import os
+    import sys
+
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _open_browser(url: str) -> None:
+    import webbrowser
+
+    try:
+        webbrowser.open(url)
+    except (webbrowser.Error, OSError):
+        return  # the address was printed

@@ -1,0 +1,92 @@
+"""What is wrong with a workflow while it is typed, and what it looks like. Nothing is executed or connected to."""
+
+import asyncio
+from pathlib import Path
+
+from pydantic import Field
+
+from binex.adapters.registry import Registry
+from binex.analysis.run_graph import GraphEdge, GraphNode, graph_of
+from binex.errors import Fault, WorkflowError
+from binex.graph.dag import DAG
+from binex.loader import find_literal_keys, load_settings, parse_workflow
+from binex.models.base import Model
+from binex.models.run import Run, RunStatus, Versions
+from binex.models.task import now
+from binex.models.workflow import InputSpec, WorkflowSpec
+
+
+class Complaint(Model):
+    """Something about a text; without a place where a place means nothing."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+    fix: str | None = None
+
+
+class TextGraph(Model):
+    """What a workflow looks like before it was run."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+class CheckedText(Model):
+    """A text, read as a workflow."""
+
+    is_usable: bool
+    name: str | None = None
+    description: str = ""
+    faults: tuple[Complaint, ...] = ()
+    """Everything that is wrong with it, in its order."""
+    warnings: tuple[Complaint, ...] = ()
+    """What works and should not stand there, such as a key."""
+    graph: TextGraph | None = None
+    """None where it is not usable."""
+    inputs: dict[str, InputSpec] = Field(default_factory=dict)
+    """What somebody who runs it has to give."""
+
+
+async def check_text(text: str, name: str, folder: Path, directory: Path) -> CheckedText:
+    """What is to be said about *text*, as if it stood in the file *name* of *folder*."""
+    registry = Registry(project=load_settings(directory.parent))
+    try:
+        return await asyncio.to_thread(_check, text, name, folder, registry)
+    finally:
+        await registry.close()
+
+
+def _check(text: str, name: str, folder: Path, registry: Registry) -> CheckedText:
+    try:
+        spec = parse_workflow(text, file=name, folder=folder, registry=registry)
+    except WorkflowError as error:
+        faults = tuple(_complaint(fault) for fault in error.faults) or (Complaint(message=error.message),)
+        return CheckedText(is_usable=False, faults=faults)
+    warnings = tuple(_complaint(fault) for fault in find_literal_keys(spec.source)) if spec.source else ()
+    return CheckedText(
+        is_usable=True,
+        name=spec.name,
+        description=spec.description,
+        warnings=warnings,
+        graph=_graph(spec),
+        inputs=spec.inputs,
+    )
+
+
+def _graph(spec: WorkflowSpec) -> TextGraph:
+    """The graph as that of a run of which nothing has happened."""
+    unborn = Run(
+        id="",
+        workflow=spec.name,
+        workflow_hash="",
+        status=RunStatus.WAITING,
+        started_at=now(),
+        versions=Versions(binex="", python=""),
+    )
+    graph = graph_of(unborn, DAG.from_workflow(spec), [])
+    return TextGraph(nodes=graph.nodes, edges=graph.edges)
+
+
+def _complaint(fault: Fault) -> Complaint:
+    return Complaint(message=fault.message, line=fault.line, column=fault.column, fix=fault.fix)

@@ -1,0 +1,124 @@
+"""Notices which files of a project are saved."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from binex.errors import InputError
+
+if TYPE_CHECKING:
+    from watchfiles import DefaultFilter
+
+DEBOUNCE_MS: Final = 60
+"""Saves that follow each other within that time are one: editors write a file in several steps."""
+_STEP_MS: Final = 10
+_LARGEST: Final = 4 << 20
+_IGNORED: Final = (".binex", "dist", "build", "site-packages")
+
+
+class Contents:
+    """What files hold, to tell a save that changed something from one that did not."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str] = {}
+
+    def __contains__(self, file: Path) -> bool:
+        return file in self._known
+
+    def note(self, files: Iterable[Path]) -> None:
+        """Remember what these hold now."""
+        for file in files:
+            self._known[file] = _hash_of(file)
+
+    def changed(self, files: Iterable[Path]) -> list[Path]:
+        """Those that hold something else than when they were seen last; one that was never seen does."""
+        return [file for file in files if self._known.get(file) != _hash_of(file)]
+
+
+class Saves:
+    """The files that are saved, as it happens."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[set[Path] | InputError] = asyncio.Queue()
+
+    def put(self, found: "set[Path] | InputError") -> None:
+        """Some were saved, or will not be noticed any more."""
+        self._queue.put_nowait(found)
+
+    async def next(self) -> set[Path]:
+        """Those that were saved at about the same time.
+
+        Raises:
+            InputError: the folder cannot be watched.
+        """
+        found = await self._queue.get()
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+
+@asynccontextmanager
+async def watching(folder: Path, others: Iterable[Path]) -> AsyncIterator[Saves]:
+    """Watch all of *folder*, and *others* elsewhere, while the block lasts.
+
+    Raises:
+        InputError: what notices it is not installed.
+    """
+    try:
+        import watchfiles  # noqa: F401 - whether it is there
+    except ImportError:
+        raise InputError("'watchfiles' is not installed", fix="pip install 'binex[ui]'") from None
+    saved = Saves()
+    tasks = [asyncio.create_task(_watch(saved, folder, None))]
+    elsewhere = [file for file in others if not file.is_relative_to(folder)]
+    tasks += [asyncio.create_task(_watch(saved, file.parent, file)) for file in elsewhere]
+    await asyncio.sleep(0)  # each task watches before it waits for the first time, so that no save is missed
+    try:
+        yield saved
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _watch(saved: Saves, folder: Path, only: Path | None) -> None:
+    """Note what is saved in *folder*; where one file is named, that alone, and nothing further below."""
+    from watchfiles import awatch
+
+    changes = awatch(
+        folder,
+        watch_filter=_filter(),
+        debounce=DEBOUNCE_MS,
+        step=_STEP_MS,
+        rust_timeout=200,
+        recursive=only is None,
+        ignore_permission_denied=True,
+    )
+    try:
+        async with aclosing(changes):
+            async for batch in changes:
+                files = {Path(name) for _, name in batch}
+                if only is not None:
+                    files &= {only}
+                if files:
+                    saved.put(files)
+    except (OSError, RuntimeError) as error:  # as where the system watches no more files
+        saved.put(InputError(f"{folder} cannot be watched: {error}", fix="name a smaller folder"))
+
+
+def _filter() -> "DefaultFilter":
+    from watchfiles import DefaultFilter
+
+    return DefaultFilter(ignore_dirs=(*DefaultFilter.ignore_dirs, *_IGNORED))
+
+
+def _hash_of(file: Path) -> str:
+    """What tells its content from another; empty where there is no such file."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.sha256(stream.read(_LARGEST)).hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,36 @@
+"""One task of a run."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from binex.analysis.tasks.detail import TaskDetail, task_detail
+from binex.analysis.why import why
+from binex.loader import bind_source
+from binex.models.run import Run
+from binex.models.why import Why
+from binex.server.answers import about_run, naming
+from binex.server.parts import Parts
+from binex.stores.run_store import RunStore
+
+
+def routes(parts: Parts) -> APIRouter:
+    """The routes under ``/api/runs/{run}/tasks``."""
+    router = APIRouter(prefix="/api/runs/{run}/tasks/{task}", tags=["tasks"])
+
+    @router.get("", response_model=TaskDetail)
+    async def detail(run: str, task: str) -> Response:
+        async def ask(store: RunStore, found: Run) -> TaskDetail:
+            with naming():
+                return await task_detail(store, found, task, bind_source)
+
+        return await about_run(parts.reader, run, ask)
+
+    @router.get("/why", response_model=Why)
+    async def why_of(run: str, task: str) -> Response:
+        async def ask(store: RunStore, found: Run) -> Why:
+            with naming():
+                return await why(store, found, task, bind_source)
+
+        return await about_run(parts.reader, run, ask)
+
+    return router

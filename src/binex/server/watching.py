@@ -1,0 +1,147 @@
+"""Sees what happens in runs that other processes execute, as long as somebody follows them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from binex.analysis.following import events_of
+from binex.analysis.questions import open_questions
+from binex.analysis.runs import RunPage, list_runs
+from binex.errors import BinexError
+from binex.loader import bind_source
+from binex.models.event import QuestionAsked
+from binex.models.question import Question
+from binex.models.run import Run, RunStatus
+from binex.server.event_hub import EventHub
+from binex.server.reading import Reader
+from binex.server.told import Told, tell, tell_change
+from binex.stores.run_store import RunStore
+
+_OVERVIEW: Final = ""
+_PAUSE_S: Final = 0.7
+_SEEN: Final = 30
+"""So many of the newest runs are looked at for those who follow all of them."""
+_LINGER_S: Final = 10.0
+"""How long a run is still watched when nobody follows it: they may come back."""
+
+
+class Watching:
+    """Watches each run once, whoever follows it; in short all of them, for who follows none."""
+
+    def __init__(self, reader: Reader, hub: EventHub, is_here: Callable[[str], bool]) -> None:
+        """Watch with *reader* and tell *hub*; runs of which *is_here* is true tell it themselves."""
+        self._reader = reader
+        self._hub = hub
+        self._is_here = is_here
+        self._followers: Counter[str] = Counter()
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._begun: dict[str, asyncio.Event] = {}
+        self._seen: dict[str, Run | None] = {}
+        self._lingering: set[asyncio.TimerHandle] = set()
+
+    async def begin(self, run_id: str | None) -> None:
+        """Watch for one follower more. On return all is told that happens from now on."""
+        key = run_id or _OVERVIEW
+        self._followers[key] += 1
+        if key not in self._watches or self._watches[key].done():
+            self._begun[key] = asyncio.Event()
+            self._hub.watch_begins(key)
+            self._watches[key] = asyncio.create_task(self._watch(key), name=f"watch {key or 'all runs'}")
+        await self._begun[key].wait()
+
+    def end(self, run_id: str | None) -> None:
+        """Watch for one follower less."""
+        key = run_id or _OVERVIEW
+        self._followers[key] -= 1
+        loop = asyncio.get_running_loop()
+
+        def drop() -> None:
+            self._lingering.discard(timer)
+            if not self._followers[key]:
+                del self._followers[key]
+                if (watch := self._watches.pop(key, None)) is not None:
+                    watch.cancel()
+                self._seen.pop(key, None)
+
+        timer = loop.call_later(_LINGER_S, drop)
+        self._lingering.add(timer)
+
+    async def close(self) -> None:
+        """Watch nothing any more."""
+        for timer in self._lingering:
+            timer.cancel()
+        for watch in self._watches.values():
+            watch.cancel()
+        if self._watches:
+            await asyncio.wait(self._watches.values(), timeout=1)
+
+    async def _watch(self, key: str) -> None:
+        try:
+            while True:
+                with suppress(BinexError):  # whoever asks for the run itself is told what is wrong
+                    await (self._watch_run(key) if key else self._watch_all())
+                self._begun[key].set()
+                await asyncio.sleep(_PAUSE_S)
+        finally:
+            self._begun[key].set()
+
+    async def _watch_run(self, run_id: str) -> None:
+        """Tell what happens in a run until it ends, from the second look on: who follows has asked for the rest."""
+        loop = asyncio.get_running_loop()
+        begun, tell_all = self._begun[run_id], self._tell_all
+        is_here = self._is_here(run_id)
+
+        async def watch(store: RunStore) -> None:
+            run, before = await store.get_run(run_id), self._seen.get(run_id)
+            self._seen[run_id] = run
+            is_first = not begun.is_set()
+            if run is None or is_here:
+                return
+            if run.status is not RunStatus.RUNNING and not is_first:
+                if run != before:  # it went on and ended between two looks
+                    loop.call_soon_threadsafe(tell_all, [tell_change(run)._replace(name="end")])
+                return
+            async for events in events_of(store, run, bind_source):
+                if is_first:
+                    is_first = False
+                    loop.call_soon_threadsafe(begun.set)
+                elif events:
+                    loop.call_soon_threadsafe(tell_all, [tell(event) for event in events])
+            self._seen[run_id] = await store.get_run(run_id)
+
+        await self._reader.watch(watch)
+
+    async def _watch_all(self) -> None:
+        """Tell which of the newest runs have changed, and what people are asked."""
+        before: dict[str, Run] | None = None
+        asked: set[str] = set()
+        while True:
+            page, questions = await self._reader.ask(_look)
+            runs = {run.id: run for run in page.runs}
+            if before is not None:
+                changed = [run for run in reversed(page.runs) if before.get(run.id) != run]
+                for run in changed:
+                    if not self._is_here(run.id):
+                        self._hub.publish(_tell_run(run, before.get(run.id)))
+                for question in questions:
+                    if question.id not in asked and not self._is_here(question.run_id):
+                        self._hub.publish(QuestionAsked(question=question))
+            before, asked = runs, {question.id for question in questions}
+            self._begun[_OVERVIEW].set()
+            await asyncio.sleep(_PAUSE_S)
+
+    def _tell_all(self, told: Sequence[Told]) -> None:
+        for one in told:
+            self._hub.publish(one)
+
+
+async def _look(store: RunStore) -> tuple[RunPage, list[Question]]:
+    return await list_runs(store, limit=_SEEN), await open_questions(store)
+
+
+def _tell_run(run: Run, before: Run | None) -> Told:
+    told = tell_change(run)
+    has_ended = run.status is not RunStatus.RUNNING and (before is None or before.status is RunStatus.RUNNING)
+    return told._replace(name="end") if has_ended else told
