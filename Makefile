@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test chromium check docs bench campaign litellm clean
+.PHONY: demo test chromium check page docs bench campaign litellm clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
@@ -27,6 +27,11 @@ chromium:
 	elif [ "$$(id -u)" != 0 ]; then echo "no Chromium: pages are not tested (as root: apt-get install chromium)" >&2; \
 	else apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null \
 		|| echo "Chromium could not be installed: pages are not tested" >&2; fi
+
+# What is built is kept beside the server, so that nobody needs Node to install Binex; this builds it again.
+page: $(VENV)/dev.stamp
+	$(BIN)/python ui/scripts/write_types.py
+	cd ui && npm ci --ignore-scripts && npm run build
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

@@ -1,0 +1,105 @@
+import { useEffect, useRef } from "react";
+import { apiPath, isRecord } from "./client";
+import type { Json } from "./types";
+
+export const KINDS = ["run", "task", "call", "token", "question", "end", "reset"] as const;
+export type EventKind = (typeof KINDS)[number];
+
+export interface Told {
+  kind: EventKind;
+  data: Json;
+}
+
+type Listener = (told: Told) => void;
+
+/** The number of the event with which a run began, where it was heard of: what came since then can be asked for. */
+const begun = new Map<string, string>();
+const MOST_REMEMBERED = 500;
+
+/**
+ * One stream for all who listen to the same. A browser has few connections to one address for all its tabs together,
+ * so a tab that nobody sees has none; when it is seen again, its listeners are told to ask for everything anew.
+ */
+class Channel {
+  private readonly listeners = new Set<Listener>();
+  private source: EventSource | null = null;
+
+  constructor(private readonly run: string | null) {}
+
+  get isUnused(): boolean {
+    return this.listeners.size === 0;
+  }
+
+  add(listener: Listener): void {
+    this.listeners.add(listener);
+    if (!document.hidden) this.open();
+  }
+
+  remove(listener: Listener): void {
+    this.listeners.delete(listener);
+    if (this.isUnused) this.close();
+  }
+
+  seen(isSeen: boolean): void {
+    if (!isSeen) {
+      this.close();
+    } else if (this.source === null) {
+      this.open();
+      this.tell({ kind: "reset", data: {} });
+    }
+  }
+
+  private open(): void {
+    if (this.source !== null) return;
+    this.source = new EventSource(apiPath(["events"], { run: this.run, since: this.run === null ? null : begun.get(this.run) }));
+    for (const kind of KINDS) {
+      this.source.addEventListener(kind, (event: MessageEvent<string>) => {
+        try {
+          const data = JSON.parse(event.data) as Json;
+          if (kind === "run") remember(data, event.lastEventId);
+          this.tell({ kind, data });
+        } catch {
+          // An event that cannot be read says nothing; the state itself is asked for anyway.
+        }
+      });
+    }
+  }
+
+  private close(): void {
+    this.source?.close();
+    this.source = null;
+  }
+
+  private tell(told: Told): void {
+    for (const listener of this.listeners) listener(told);
+  }
+}
+
+const channels = new Map<string | null, Channel>();
+
+document.addEventListener("visibilitychange", () => {
+  for (const channel of channels.values()) channel.seen(!document.hidden);
+});
+
+/** Call *listener* for everything that the server tells, of one run or of all; the browser resumes by itself. */
+export function useEvents(run: string | null, isOn: boolean, listener: Listener): void {
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => {
+    if (!isOn) return;
+    const channel = channels.get(run) ?? new Channel(run);
+    channels.set(run, channel);
+    const hear: Listener = (told) => latest.current(told);
+    channel.add(hear);
+    return () => {
+      channel.remove(hear);
+      if (channel.isUnused) channels.delete(run);
+    };
+  }, [run, isOn]);
+}
+
+function remember(data: Json, id: string): void {
+  if (!isRecord(data) || data.type !== "RunStarted" || typeof data.run_id !== "string" || id === "") return;
+  if (begun.size >= MOST_REMEMBERED) begun.clear();
+  begun.set(data.run_id, id);
+}

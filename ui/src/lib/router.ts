@@ -1,0 +1,52 @@
+import { useSyncExternalStore } from "react";
+
+export interface Route {
+  parts: string[];
+  query: URLSearchParams;
+}
+
+type Query = Record<string, string | number | null | undefined | readonly string[]>;
+
+/** The address of a view: all of it stands in the fragment, so that the server need not know it. */
+export function href(parts: readonly string[], query: Query = {}): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === null || value === undefined || value === "") continue;
+    if (typeof value === "object") value.forEach((one) => found.append(name, one));
+    else found.set(name, String(value));
+  }
+  const text = found.toString();
+  return `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
+}
+
+export function go(address: string, { replace = false } = {}): void {
+  if (replace) {
+    history.replaceState(null, "", address);
+    window.dispatchEvent(new HashChangeEvent("hashchange"));
+  } else {
+    window.location.hash = address;
+  }
+}
+
+export function readRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  return { parts, query: new URLSearchParams(query) };
+}
+
+export function useRoute(): Route {
+  return readRoute(useSyncExternalStore(subscribe, () => window.location.hash));
+}
+
+function subscribe(changed: () => void): () => void {
+  window.addEventListener("hashchange", changed);
+  return () => window.removeEventListener("hashchange", changed);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
