@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test chromium check page docs bench campaign litellm clean
+.PHONY: demo test chromium check page page-tests docs bench campaign litellm clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
@@ -32,6 +32,10 @@ chromium:
 page: $(VENV)/dev.stamp
 	$(BIN)/python ui/scripts/write_types.py
 	cd ui && npm ci --ignore-scripts && npm run build
+
+# The page in a browser, and `binex dev` with all that it starts: some minutes that `make test` leaves out.
+page-tests: $(VENV)/dev.stamp chromium
+	$(BIN)/python -m pytest -m campaign tests/page tests/dev
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

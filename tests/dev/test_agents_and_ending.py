@@ -20,6 +20,8 @@ SLOW_STEPS = """
 import os, time
 from pathlib import Path
 
+pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
+
 def slow():
     Path(__file__).with_name('began').touch()
     time.sleep(600)

@@ -24,6 +24,8 @@ from binex.server.mock_models.script import LiveScript
 from binex.server.mock_models.server import ModelServer, open_model_server
 from binex.server.mock_models.stand_in import VERSION, ScriptedAdapter
 
+pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
+
 Open = Callable[[str | None], AbstractAsyncContextManager[ModelServer]]
 
 KEYS = [

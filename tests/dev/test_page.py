@@ -7,9 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from tests.dev.conftest import Dev, Project, wait_until
 from tests.dev.test_saving import run_of, write_chain
+
+pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
 
 
 @contextmanager

@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from binex.models.run import RunStatus
 from binex.models.task import ExecutionRecord
 from binex.stores.backends.sqlite import open_sqlite_store
 from tests.dev.conftest import Event, Project, wait_until
+
+pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
 
 CHAIN = """
 name: chain

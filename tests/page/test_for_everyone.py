@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 
 from tests.page.conftest import Open, Scheme, Site
 
+pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "binex" / "server" / "static"
 
