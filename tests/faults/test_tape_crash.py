@@ -78,7 +78,7 @@ async def test_every_settled_task_has_its_calls_whenever_the_process_is_killed(
 @needs_strace
 @pytest.mark.parametrize(
     ("call", "number"),
-    [("rename", 2), ("rename", 9), ("fsync", 7), ("fdatasync", 4), ("pwrite64", 260), ("pwrite64", 340)],
+    [("rename", 2), ("rename", 9), ("fsync", 7), ("fdatasync", 4), ("pwrite64", 310), ("pwrite64", 400)],
 )
 async def test_every_settled_task_has_its_calls_whichever_system_call_was_the_last(
     tmp_path: Path, call: str, number: int
