@@ -3,15 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test chromium check page page-tests docs bench campaign litellm clean
+.PHONY: demo test chromium page-tools check page docs bench campaign litellm clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/binex hello
 	@echo "binex is in $(BIN); to have it at hand: . $(BIN)/activate" >&2
 
-test: $(VENV)/dev.stamp check chromium
+test: $(VENV)/dev.stamp check chromium page-tools
 	$(BIN)/binex hello --quiet > /dev/null
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -28,14 +28,17 @@ chromium:
 	else apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null \
 		|| echo "Chromium could not be installed: pages are not tested" >&2; fi
 
+# What the page is built with: its types are checked, and what edits workflows is tried on its own.
+page-tools:
+	@if [ ui/node_modules/.package-lock.json -nt ui/package-lock.json ]; then :; \
+	elif ! command -v npm > /dev/null; then echo "no npm: what the page is built from is not tested" >&2; \
+	else (cd ui && npm ci --ignore-scripts --no-audit --no-fund --silent) \
+		|| echo "npm could not install: what the page is built from is not tested" >&2; fi
+
 # What is built is kept beside the server, so that nobody needs Node to install Binex; this builds it again.
 page: $(VENV)/dev.stamp
 	$(BIN)/python ui/scripts/write_types.py
 	cd ui && npm ci --ignore-scripts && npm run build
-
-# The page in a browser, and `binex dev` with all that it starts: some minutes that `make test` leaves out.
-page-tests: $(VENV)/dev.stamp chromium
-	$(BIN)/python -m pytest -m campaign tests/page tests/dev
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

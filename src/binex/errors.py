@@ -9,6 +9,7 @@
     │   └── WorkflowError       the faults of one workflow file, by place                       (exit 2)
     ├── RunError                a run cannot be done, or cannot be done now                     (exit 1)
     │   ├── RunOwnedError       another live process executes the run                           (exit 1)
+    │   ├── UntrustedError      it came from elsewhere, and nobody has said to trust it         (exit 1)
     │   └── AnsweredError       a question was answered already, or nobody asks any more        (exit 1)
     ├── StoreError              the store or the machine under it failed                        (exit 3)
     │   ├── StoreDamagedError   the database cannot be read as one                              (exit 3)
@@ -122,6 +123,10 @@ class RunError(BinexError):
 
 class RunOwnedError(RunError):
     """Another live process executes the run."""
+
+
+class UntrustedError(RunError):
+    """A run that came from elsewhere would execute something, and nobody has said that they trust it."""
 
 
 class AnsweredError(RunError):

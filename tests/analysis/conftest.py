@@ -46,7 +46,8 @@ class Ledger:
         self, id: str, *, status: RunStatus = RunStatus.COMPLETED, is_alive: bool = False, **fields: Any
     ) -> Run:
         """A run; with *is_alive* this process goes on owning it."""
-        source = WorkflowSource(file="flow.yaml", folder="/", text=f"name: {fields.get('workflow', 'flow')}")
+        text = fields.pop("text", f"name: {fields.get('workflow', 'flow')}")
+        source = WorkflowSource(file="flow.yaml", folder="/", text=text)
         run = Run(
             id=id,
             workflow=fields.pop("workflow", "flow"),

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from binex.analysis.statistics.plot import require_picture, write_plot
-from binex.analysis.statistics.stats import StatsReport, find_stats
+from binex.analysis.statistics.report import StatsReport
+from binex.analysis.statistics.stats import find_stats
 from binex.analysis.statistics.time_buckets import Span
 from binex.errors import InputError, StoreError
 from binex.models.run import RunStatus

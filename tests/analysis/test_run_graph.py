@@ -1,13 +1,15 @@
 """The graph of a run: what each edge is for, how each node went, and what is left where the snapshot is damaged."""
 
+import random
 import sqlite3
 from contextlib import closing
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from binex.analysis.graph_fold import fold
-from binex.analysis.run_graph import EdgeKind, RunGraph, run_graph
+from binex.analysis.graph_fold import fold, grouped
+from binex.analysis.run_graph import EdgeKind, GraphEdge, GraphNode, RunGraph, run_graph
 from binex.loader import bind_source
 from binex.models.run import Run
 from binex.models.task import ErrorKind, SkipReason, TaskStatus
@@ -104,3 +106,42 @@ async def test_a_group_is_of_one_agent_and_as_large_as_was_asked_for(tmp_path: P
     groups = [[node.id for node in group.nodes] for group in folded.groups]
     assert groups == ([names] if least == 2 else [])
     assert [part.id for part in folded.parts] == (["a", "s0", "other"] if least == 2 else ["a", *names, "other"])
+
+
+def drawn(needs: dict[str, list[str]], agents: dict[str, str] | None = None) -> RunGraph:
+    """A graph of which nothing has happened."""
+    given = agents or {}
+    nodes = tuple(GraphNode(id=name, agent=given.get(name, "local://echo"), status=None) for name in needs)
+    edges = tuple(GraphEdge(before=other, after=name) for name, others in needs.items() for other in others)
+    return RunGraph.model_construct(run=None, nodes=nodes, edges=edges)
+
+
+def test_what_is_small_enough_for_a_page_is_grouped_as_it_is_folded() -> None:
+    graph = drawn({"a": [], **{f"s{n}": ["a"] for n in range(40)}, "z": [f"s{n}" for n in range(40)]})
+    groups = grouped(graph).groups
+    assert [(group.nodes, group.is_alike) for group in groups] == [(tuple(f"s{n}" for n in range(40)), True)]
+    assert [group.nodes for group in groups] == [tuple(node.id for node in group.nodes) for group in fold(graph).groups]
+
+
+def test_a_large_graph_of_any_shape_becomes_one_that_can_be_drawn() -> None:
+    chance = random.Random(5)
+    layers = {
+        f"n{n}": [f"n{n // 50 * 50 - 50 + k}" for k in chance.sample(range(50), 5)] if n >= 50 else []
+        for n in range(1000)
+    }
+    chain = {f"n{n}": [f"n{n - 1}"] if n else [] for n in range(1000)}
+    any_shape = {f"n{n}": [f"n{k}" for k in {chance.randrange(n) for _ in range(3)}] if n else [] for n in range(1000)}
+    for needs in (layers, chain, any_shape):
+        agents = {name: f"local://agent{number % 3}" for number, name in enumerate(needs)}
+        graph = drawn(needs, agents)
+        groups = grouped(graph).groups
+        stands_for = {name: group.nodes[0] for group in groups for name in group.nodes}
+        assert sum(len(group.nodes) for group in groups) == len(stands_for)
+        parts = {stands_for.get(name, name) for name in needs}
+        assert len(parts) <= 200
+        waits: dict[str, set[str]] = {part: set() for part in parts}
+        for edge in graph.edges:
+            before, after = stands_for.get(edge.before, edge.before), stands_for.get(edge.after, edge.after)
+            if before != after:
+                waits[after].add(before)
+        TopologicalSorter(waits).prepare()  # raises where there is a cycle

@@ -2,15 +2,17 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from binex.analysis.statistics.counting import quantile
-from binex.analysis.statistics.stats import Series, find_stats
+from binex.analysis.statistics.report import Series
+from binex.analysis.statistics.stats import find_stats
 from binex.analysis.statistics.time_buckets import Span, TimeBuckets
 from binex.errors import InputError
-from binex.models.call import Spend
-from binex.models.run import Origin, RunMode, RunStatus
+from binex.models.call import ENDED_FIRST, NOT_MADE, Call, CallKind, Spend, Usage
+from binex.models.run import Origin, Run, RunMode, RunStatus
 from binex.models.task import TaskStatus
 from tests.analysis.conftest import Ledger
 
@@ -43,6 +45,7 @@ async def test_success_latency_cost_retries_and_tokens_are_those_that_were_built
     assert (whole.figures.latency.p50, whole.figures.latency.p90) == (5500, 9100)
     assert whole.figures.latency.p99 == pytest.approx(9910)
     assert whole.figures.cost_usd == pytest.approx(2.5)
+    assert (report.total.count, report.total.cost_usd) == (10, whole.figures.cost_usd)
     assert (whole.figures.unpriced_calls, whole.figures.retries) == (10, 10)
     assert (whole.figures.input_tokens, whole.figures.output_tokens) == (1000, 200)
     assert (plan.figures.count, plan.figures.retries, plan.figures.cost_usd) == (10, 10, 0)
@@ -57,6 +60,57 @@ async def test_success_latency_cost_retries_and_tokens_are_those_that_were_built
     assert whole.trend.success == pytest.approx(-0.4)
     assert not whole.trend.is_success_clear
     assert whole.trend.latency == pytest.approx(8000 / 3000 - 1)
+
+
+async def test_models_are_told_by_their_calls_the_most_expensive_first(ledger: Ledger) -> None:
+    for number in range(4):
+        run = await ledger.run(f"1a{number}", started_at=MONDAY + DAY * (number // 2), spend=Spend(cost_usd=1.5))
+        call(ledger, run, 1, target="openai/small", cost_usd=0.5, usage=Usage(input_tokens=10, output_tokens=2))
+        call(ledger, run, 2, target="own/large", cost_usd=1.0, duration_ms=40)
+        call(ledger, run, 3, target="own/free", cost_usd=None, error="TimeoutError: too late")
+        call(ledger, run, 4, target="own/free", cost_usd=None, error=ENDED_FIRST, is_complete=False)
+        call(ledger, run, 5, target="own/large", cost_usd=None, priced_by=NOT_MADE, error="over budget")
+        call(ledger, run, 6, kind=CallKind.HTTP, target="POST https://host/")
+    await ledger.store.flush()
+    report = await find_stats(ledger.store, is_of_models=True, by=Span.DAY)
+    assert report.is_of_models
+    assert [series.name for series in report.series] == ["own/large", "openai/small", "own/free"]
+    large, small, free = report.series
+    assert (large.workflow, large.node, large.figures.count, large.figures.cost_usd) == ("", "", 4, 4.0)
+    assert large.figures.latency is not None
+    assert large.figures.latency.p50 == 40
+    assert (small.figures.input_tokens, small.figures.output_tokens, small.figures.retries) == (40, 8, None)
+    assert [bucket.figures.cost_usd for bucket in small.buckets] == [1.0, 1.0]
+    assert (free.figures.count, free.figures.unpriced_calls) == (8, 8)
+    assert free.figures.success is not None
+    assert (free.figures.success.passed, free.figures.success.total) == (0, 4), "what was given up is judged by nobody"
+    assert (report.total.count, report.total.cost_usd, report.total.unpriced_calls) == (16, 6.0, 8)
+    of_one = await find_stats(ledger.store, "flow", is_of_models=True)
+    assert [(series.workflow, series.model) for series in of_one.series][:1] == [("flow", "own/large")]
+    assert (await find_stats(ledger.store, "other", is_of_models=True)).series == ()
+
+
+async def test_forks_count_where_it_is_said_as_they_were_paid_for_and_replays_never(ledger: Ledger) -> None:
+    spend = Spend(cost_usd=1.0, model_calls=1)
+    origins = (None, Origin(parent="1a0", mode=RunMode.FORK), Origin(parent="1a0", mode=RunMode.REPLAY))
+    for number, origin in enumerate(origins):
+        run = await ledger.run(f"1a{number}", origin=origin, spend=spend)
+        await ledger.attempt(run, "say", 0, 5, spend=spend)
+        call(ledger, run, 1, target="own/large", cost_usd=1.0)
+    await ledger.store.flush()
+    for has_forks, most in ((False, 1), (True, 2)):
+        report = await find_stats(ledger.store, "flow", has_forks=has_forks)
+        assert report.has_forks is has_forks
+        assert [series.figures.cost_usd for series in report.series] == [most, most]
+        models = await find_stats(ledger.store, is_of_models=True, has_forks=has_forks)
+        assert (models.total.cost_usd, models.total.count) == (most, most)
+        assert (await find_stats(ledger.store, has_forks=has_forks)).total.cost_usd == most
+
+
+def call(ledger: Ledger, run: Run, number: int, **fields: Any) -> None:
+    """A call that the task `say` made in *run*."""
+    values: dict[str, Any] = {"kind": CallKind.MODEL, "started_at": run.started_at, "duration_ms": 20, **fields}
+    ledger.store.keep_call(Call(run_id=run.id, task="say", attempt=1, number=number, **values), [])
 
 
 async def test_what_did_not_end_by_itself_is_counted_and_judged_by_nobody(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ from binex.analysis.debug import debug
 from binex.analysis.find import find_artifact
 from binex.analysis.trace import trace
 from binex.errors import InputError
+from binex.loader import bind_source
 from binex.models.call import CallKind
 from binex.models.run import Run, RunStatus
 from binex.models.task import SkipReason, TaskStatus
@@ -198,11 +199,11 @@ async def test_a_fork_costs_what_it_executed_and_a_replay_nothing(kin: Kin) -> N
     prompt = await kin.prompt(plain)
     replay = await kin.replay(prompt)
     for one, cost, calls in ((run, 0.25, 1), (plain, 0.0, 0), (prompt, 0.25, 1), (replay, 0.0, 1)):
-        report = await cost_of(kin.store, one)
+        report = await cost_of(kin.store, one, bind_source)
         assert (report.total.cost_usd, report.total.model_calls, report.total.unpriced_calls) == (cost, calls, 0)
         assert report.total == one.spend
         assert [node.node for node in report.nodes] == ["think"] * calls
-    assert [model.priced_by for model in (await cost_of(kin.store, replay)).models] == [("replayed",)]
+    assert [model.priced_by for model in (await cost_of(kin.store, replay, bind_source)).models] == [("replayed",)]
 
 
 async def test_the_calls_of_a_replay_are_those_of_its_parent_and_the_values_too(kin: Kin) -> None:

@@ -6,6 +6,13 @@ import pytest
 
 from tests.cli.conftest import Shell
 
+SPOKEN = """
+name: spoken
+nodes:
+  first: {agent: llm://mock/small, system_prompt: Think., config: {answers: [{text: hm, price: 0.01}]}}
+  say: {agent: llm://mock/large, system_prompt: Say it., config: {answers: [{text: one two, price: 0.25}]}}
+"""
+
 
 @pytest.fixture
 def ran(shell: Shell) -> Shell:
@@ -32,6 +39,29 @@ def test_json_has_everything(ran: Shell) -> None:
     assert [series["node"] for series in report["series"]] == ["", "a", "b"]
     assert report["series"][0]["figures"]["success"]["total"] == 2
     assert len(report["series"][0]["buckets"]) == 1
+
+
+def test_models_are_shown_instead_of_workflows(ran: Shell) -> None:
+    assert ran("stats", "--models").out == "no model was asked\n"
+    ran.write("spoken.yaml", SPOKEN)
+    for _ in range(2):
+        ran("run", "spoken.yaml", "-q")
+    ran("replay", "latest", "--prompt", "say=Say it again.", "-q")
+    title, large, small, span = ran("stats", "--models").out.splitlines()
+    assert title.split()[:2] == ["WHAT", "COUNT"]
+    assert large.split()[:3] == ["mock/large", "2", "100%"]
+    assert ("$0.50" in large, small.split()[:2]) == (True, ["mock/small", "2"])
+    assert span.endswith("; together $0.52; forks and replays left out")
+    with_forks = ran("stats", "spoken", "--models", "--forks").out.splitlines()
+    assert with_forks[1].split()[:2] == ["mock/large", "3"]
+    assert with_forks[-1].endswith("; together $0.77; replays left out")
+    report = ran("stats", "--models", "--json").json()
+    assert report["is_of_models"]
+    assert [series["model"] for series in report["series"]] == ["mock/large", "mock/small"]
+    assert report["total"]["count"] == 4
+    drawn = ran("stats", "--models", "--plot").out
+    assert "success, % of calls" in drawn
+    assert "* mock/large  o mock/small" in drawn
 
 
 def test_it_is_drawn_on_the_terminal(ran: Shell) -> None:

@@ -82,6 +82,22 @@ class Dev:
             if event["event"] == kind and all(event[name] == value for name, value in fields.items()):
                 return event
 
+    def wait_until(self, is_so: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
+        """Wait for something that it does, and no longer than it is there."""
+        deadline = time.monotonic() + within_s
+        while not is_so():
+            is_late, has_ended = time.monotonic() > deadline, self.process.poll() is not None
+            if is_late or has_ended:
+                self._take_in()
+                raise AssertionError(f"{'it ended' if has_ended else 'not happened'}: {self.events} {self.notes}")
+            time.sleep(0.01)
+
+    def _take_in(self) -> None:
+        """Take in what it has told."""
+        with suppress(queue.Empty):
+            while (event := self._queue.get_nowait()) is not None:
+                self.events.append(event)
+
     @property
     def told(self) -> list[str]:
         """The kinds of all events so far."""
@@ -153,6 +169,11 @@ class Project:
         dev = Dev(self.folder, wanted, kept)
         self._devs.append(dev)
         return dev
+
+    def binex(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command, at its end."""
+        command = [sys.executable, "-m", "binex", *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def close(self) -> None:
         for dev in self._devs:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,7 +12,7 @@ import anthropic
 import httpx
 import openai
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from binex.models.limits import Limits
@@ -23,8 +23,6 @@ from binex.server.mock_models.sample import sample_of
 from binex.server.mock_models.script import LiveScript
 from binex.server.mock_models.server import ModelServer, open_model_server
 from binex.server.mock_models.stand_in import VERSION, ScriptedAdapter
-
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
 
 Open = Callable[[str | None], AbstractAsyncContextManager[ModelServer]]
 
@@ -267,19 +265,26 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.dictionaries(st.sampled_from(KEYS), JSON), messages=st.lists(JSON, min_size=1, max_size=3))
-def test_whatever_is_asked_is_answered_or_refused_with_a_message(opened: Open, body: Any, messages: Any) -> None:
-    async def ask() -> None:
-        async with opened(None) as server, httpx.AsyncClient(timeout=10) as client:
+def test_whatever_is_asked_is_answered_or_refused_with_a_message(opened: Open) -> None:
+    held = AsyncExitStack()
+    with asyncio.Runner() as runner:
+        server = runner.run(held.enter_async_context(opened(None)))
+        client = runner.run(held.enter_async_context(httpx.AsyncClient(timeout=10)))
+
+        @settings(max_examples=50, deadline=None)
+        @given(body=st.dictionaries(st.sampled_from(KEYS), JSON), messages=st.lists(JSON, min_size=1, max_size=3))
+        def ask(body: Any, messages: Any) -> None:
             for path in ("/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"):
                 asked = {**body, "model": "m", "messages": messages}
-                response = await client.post(server.origin + path, json=asked)
+                response = runner.run(client.post(server.origin + path, json=asked))
                 assert response.status_code in (200, 400), response.text
                 if "event-stream" not in response.headers["content-type"]:
                     assert isinstance(response.json(), dict)
 
-    asyncio.run(ask())
+        try:
+            ask()
+        finally:
+            runner.run(held.aclose())
 
 
 WORKFLOW = """

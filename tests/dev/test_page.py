@@ -7,12 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 
 from tests.dev.conftest import Dev, Project, wait_until
-from tests.dev.test_saving import run_of, write_chain
-
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
+from tests.dev.test_saving import run_of, write_asking
 
 
 @contextmanager
@@ -27,7 +24,7 @@ def page_of(dev: Dev) -> Iterator[httpx.Client]:
 
 
 def test_the_page_shows_the_run_and_what_it_starts_is_scripted_as_well(project: Project) -> None:
-    write_chain(project)
+    write_asking(project)
     dev = project.dev("chain.yaml", "--mock-models", "script.yaml", page=True)
     with page_of(dev) as client:
         done = run_of(dev.next("run_done"))["id"]
@@ -43,7 +40,7 @@ def test_the_page_shows_the_run_and_what_it_starts_is_scripted_as_well(project: 
 
 
 def test_the_page_is_told_of_a_run_as_it_happens(project: Project) -> None:
-    write_chain(project)
+    write_asking(project)
     dev = project.dev("chain.yaml", "--mock-models", "script.yaml", page=True)
     with page_of(dev) as client:
         dev.next("run_done")

@@ -1,16 +1,14 @@
 """What happens when a file is saved: what the change reaches is executed again, and nothing else."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from binex.models.run import RunStatus
 from binex.models.task import ExecutionRecord
+from binex.server.dev.watching import Saves
 from binex.stores.backends.sqlite import open_sqlite_store
-from tests.dev.conftest import Event, Project, wait_until
-
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
+from tests.dev.conftest import Dev, Event, Project
 
 CHAIN = """
 name: chain
@@ -18,10 +16,12 @@ nodes:
   a: {agent: local://steps.first, inputs: {x: 1}}
   b: {agent: local://more.second, inputs: {x: "${a.output}"}}
   other: {agent: local://steps.first, inputs: {x: 40}}
+"""
+ASKING = f"""{CHAIN}
   model:
     agent: llm://openai/gpt-4o
     system_prompt: file://prompts/p.md
-    inputs: {x: "${b.output}"}
+    inputs: {{x: "${{b.output}}"}}
 """
 STEPS = """
 def first(x):
@@ -49,10 +49,23 @@ async def slow(x):
 """
 
 
+ASKING_ELSEWHERE = """
+name: w
+nodes:
+  a: {agent: llm://mock/any, system_prompt: file://../elsewhere/p.md, inputs: {x: 1}}
+"""
+
+
 def write_chain(project: Project) -> None:
     project.write("chain.yaml", CHAIN)
     project.write("steps.py", STEPS)
     project.write("more.py", MORE.replace("WORD", "one"))
+
+
+def write_asking(project: Project) -> None:
+    """The same, with a model at its end: loading what asks models takes a second."""
+    write_chain(project)
+    project.write("chain.yaml", ASKING)
     project.write("prompts/p.md", "be brief")
     project.write("script.yaml", "- text: scripted")
 
@@ -85,7 +98,7 @@ def executed(project: Project, event: Event) -> set[str]:
 
 
 def test_a_save_runs_what_it_reaches_and_shows_the_difference(project: Project) -> None:
-    write_chain(project)
+    write_asking(project)
     dev = project.dev("chain.yaml", "--mock-models", "script.yaml")
     first = dev.next("run_done")
     assert first["diff"] is None
@@ -105,15 +118,21 @@ def test_a_save_runs_what_it_reaches_and_shows_the_difference(project: Project) 
     fourth = dev.next("run_done")
     assert executed(project, fourth) == {"model"}
     assert fourth["summary"]["outputs"]["model"]["output"] == "something else"
-    project.write("chain.yaml", CHAIN.replace("x: 40", "x: 41"))
+    project.write("chain.yaml", ASKING.replace("x: 40", "x: 41"))
     fifth = dev.next("run_done")
     assert executed(project, fifth) == {"other"}
+    project.write("script.yaml", "- txt: typo")
+    assert "unknown key 'txt'" in dev.next("trouble")["message"]
+    project.write("script.yaml", "- text: repaired")
+    sixth = dev.next("run_done")
+    assert sixth["summary"]["outputs"]["model"]["output"] == "repaired"
+    assert run_of(sixth)["origin"]["parent"] == run_of(fifth)["id"], "nothing is asked while the script is none"
     assert dev.stop()[0] == 130
     assert dev.told[-1] == "stopped"
 
 
 def test_a_run_with_scripted_models_says_so_in_its_record(project: Project) -> None:
-    write_chain(project)
+    write_asking(project)
     dev = project.dev("chain.yaml", "--mock-models", "script.yaml", "--once")
     assert dev.next("models")["script"] == "script.yaml"
     run = run_of(dev.next("run_done"))
@@ -124,7 +143,7 @@ def test_a_run_with_scripted_models_says_so_in_its_record(project: Project) -> N
 
 def test_a_broken_workflow_is_told_with_its_line_and_repaired_it_goes_on_where_it_was(project: Project) -> None:
     write_chain(project)
-    dev = project.dev("chain.yaml", "--mock-models")
+    dev = project.dev("chain.yaml")
     first = dev.next("run_done")
     project.write("chain.yaml", CHAIN.replace("${a.output}", "${z.output}"))
     checked = dev.next("checked")
@@ -134,14 +153,15 @@ def test_a_broken_workflow_is_told_with_its_line_and_repaired_it_goes_on_where_i
     assert dev.next("checked")["faults"]
     project.write("chain.yaml", CHAIN.replace("x: 1}", "x: 2}"))
     second = dev.next("run_done")
-    assert executed(project, second) == {"a", "b", "model"}
+    assert executed(project, second) == {"a", "b"}
     assert run_of(second)["origin"]["parent"] == run_of(first)["id"]
 
 
 def test_a_workflow_that_is_broken_from_the_start_runs_as_a_whole_once_it_is_repaired(project: Project) -> None:
-    write_chain(project)
-    project.write("chain.yaml", CHAIN.replace("file://prompts/p.md", "file://prompts/new.md"))
-    dev = project.dev("chain.yaml", "--mock-models")
+    write_asking(project)
+    text = ASKING.replace("openai/gpt-4o", "mock/any")
+    project.write("chain.yaml", text.replace("file://prompts/p.md", "file://prompts/new.md"))
+    dev = project.dev("chain.yaml")
     assert dev.next("checked")["faults"]
     project.write("prompts/new.md", "here it is")
     done = dev.next("run_done")
@@ -155,7 +175,7 @@ def test_a_save_during_a_run_interrupts_it_and_what_was_done_stays_done(project:
     project.write("steps.py", SLOW_STEPS)
     project.write("slowly.py", "import asyncio\nasync def wait():\n    await asyncio.sleep(600)\n")
     dev = project.dev("slow.yaml")
-    wait_until((project.folder / "began").exists)
+    dev.wait_until((project.folder / "began").exists)
     project.write("slowly.py", "async def wait():\n    return 'done'\n")
     left = dev.next("run_left")
     done = dev.next("run_done")
@@ -167,7 +187,7 @@ def test_a_save_during_a_run_interrupts_it_and_what_was_done_stays_done(project:
 
 def test_a_save_that_changes_nothing_or_reaches_nothing_runs_nothing(project: Project) -> None:
     write_chain(project)
-    dev = project.dev("chain.yaml", "--mock-models")
+    dev = project.dev("chain.yaml")
     dev.next("run_done")
     project.write("chain.yaml", CHAIN)
     project.write("notes.txt", "not a part of it")
@@ -182,7 +202,7 @@ def test_a_save_that_changes_nothing_or_reaches_nothing_runs_nothing(project: Pr
 def test_what_failed_is_tried_again_with_the_next_save(project: Project) -> None:
     write_chain(project)
     project.write("more.py", "def second(x):\n    raise ValueError(x)\n")
-    dev = project.dev("chain.yaml", "--mock-models")
+    dev = project.dev("chain.yaml")
     assert run_of(dev.next("run_done"))["status"] == "failed"
     project.write("steps.py", STEPS + "# a remark\n")
     again = dev.next("run_done")
@@ -194,7 +214,7 @@ def test_what_failed_is_tried_again_with_the_next_save(project: Project) -> None
 
 def test_a_module_that_cannot_be_imported_is_told_and_repaired(project: Project) -> None:
     write_chain(project)
-    dev = project.dev("chain.yaml", "--mock-models")
+    dev = project.dev("chain.yaml")
     dev.next("run_done")
     project.write("more.py", "import nothing_of_that_name\n" + MORE)
     fault = dev.next("checked", name=None)["faults"][0]
@@ -207,7 +227,7 @@ def test_in_a_folder_the_workflow_that_is_saved_is_executed(project: Project) ->
     write_chain(project)
     project.write("small.yaml", "name: small\nnodes:\n  a: {agent: 'local://echo', inputs: {x: 1}}\n")
     project.write("settings.yaml", "key: value\n")
-    dev = project.dev(".", "--mock-models", "script.yaml")
+    dev = project.dev(".")
     checked = [dev.next("checked")["name"] for _ in range(2)]
     assert checked == ["chain", "small"]
     project.write("small.yaml", "name: small\nnodes:\n  a: {agent: 'local://echo', inputs: {x: 2}}\n")
@@ -219,9 +239,81 @@ def test_in_a_folder_the_workflow_that_is_saved_is_executed(project: Project) ->
     assert {run_of(event)["workflow"] for event in dev.events if event["event"] == "run_done"} == {"small"}
 
 
+def test_in_a_folder_workflows_come_and_go(project: Project) -> None:
+    small = "name: NAME\nnodes:\n  a: {agent: 'local://echo', inputs: {x: 1}}\n"
+    project.write("first.yaml", small.replace("NAME", "first"))
+    dev = project.dev(".")
+    dev.next("run_done")
+    written = project.write("second.yaml", small.replace("NAME", "second"))
+    assert run_of(dev.next("run_done"))["workflow"] == "second"
+    written.rename(project.folder / "third.yaml")
+    assert dev.next("checked", name=None)["faults"][0]["message"] == "does not exist"
+    assert dev.next("run_done")["file"].endswith("third.yaml")
+    project.write("unused.py", "x = 1\n")
+    assert {dev.next("nothing_to_run")["file"].rpartition("/")[2] for _ in range(2)} == {"first.yaml", "third.yaml"}
+    assert all(event["name"] for event in dev.events[-4:] if event["event"] == "checked"), "it is gone, and was told"
+
+
+def test_a_run_waits_for_people_and_where_it_is_left_they_are_asked_no_more(project: Project) -> None:
+    text = """
+    name: gated
+    nodes:
+      a: {agent: "local://echo", inputs: {x: 1}}
+      gate: {agent: "human://approve", inputs: {x: "${a.output}"}}
+    """
+    project.write("gated.yaml", text)
+    dev = project.dev("gated.yaml")
+    dev.next("run_begins")
+    (first,) = questions(project, dev)
+    project.write("gated.yaml", text.replace("x: 1", "x: 2"))
+    left = dev.next("run_left")["run"]
+    dev.next("run_begins")
+    (second,) = questions(project, dev, but=left)
+    assert (first, status(project, left)) == (left, RunStatus.CANCELLED)
+    answered = project.binex("answer", second, "gate", "approve")
+    assert answered.returncode == 0, answered.stderr
+    done = dev.next("run_done")
+    assert (run_of(done)["id"], run_of(done)["status"]) == (second, "completed")
+
+
+def questions(project: Project, dev: Dev, but: str = "") -> list[str]:
+    """The runs that ask something, as soon as one does beside that one."""
+
+    async def read() -> list[str]:
+        async with open_sqlite_store(project.folder / ".binex", read_only=True) as store:
+            return [question.run_id for question in await store.list_questions(only_open=True)]
+
+    found: list[str] = []
+
+    def is_asked() -> bool:
+        found[:] = asyncio.run(read())
+        return bool(found) and found != [but]
+
+    dev.wait_until(is_asked)
+    return found
+
+
+def test_prompts_elsewhere_and_the_settings_of_the_project_are_watched(project: Project) -> None:
+    project.write("elsewhere/p.md", "one")
+    project.write("flows/w.yaml", ASKING_ELSEWHERE)
+    dev = project.dev("flows/w.yaml", "--allow-path", "elsewhere")
+    dev.next("run_done")
+    project.write("elsewhere/p.md", "two")
+    assert run_of(dev.next("run_done"))["status"] == "completed"
+    project.write("binex.toml", "[dev]\n")
+    assert "only read at the start" in dev.next("trouble")["message"]
+
+
+async def test_saves_that_came_meanwhile_are_taken_together() -> None:
+    saves = Saves()
+    saves.put({Path("a")})
+    saves.put({Path("b"), Path("c")})
+    assert await saves.next() == {Path("a"), Path("b"), Path("c")}
+
+
 def test_two_of_them_in_one_folder_do_not_disturb_each_other(project: Project) -> None:
     write_chain(project)
-    one, two = (project.dev("chain.yaml", "--mock-models", page=True) for _ in range(2))
+    one, two = (project.dev("chain.yaml", page=True) for _ in range(2))
     assert one.next("page")["url"] != two.next("page")["url"]
     one.next("run_done"), two.next("run_done")
     project.write("more.py", MORE)
@@ -229,7 +321,7 @@ def test_two_of_them_in_one_folder_do_not_disturb_each_other(project: Project) -
     assert len(runs) == 2
     assert one.stop()[0] == 130
     project.write("more.py", MORE.replace("WORD", "third"))
-    assert executed(project, two.next("run_done")) == {"b", "model"}
+    assert executed(project, two.next("run_done")) == {"b"}
 
 
 def test_variables_hold_for_every_run(project: Project) -> None:

@@ -135,7 +135,7 @@ def test_a_second_signal_ends_the_process_at_once_and_the_run_can_be_resumed(
     check_resumed(project, Left.by(project, finished), expected)
 
 
-PYTHON_ITSELF = re.compile(r"<frozen site>|Could not import runpy module")
+PYTHON_ITSELF = re.compile(r"<frozen site>|Could not import runpy module|in _get_module_details")
 """What is said where Python itself had not started yet, and so no line of ours."""
 
 OPEN_FILE_OF_AN_IMPORT = re.compile(

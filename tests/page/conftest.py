@@ -5,18 +5,19 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import pytest
 
-from binex.server.serving import Served, ServerOptions, serving
+from binex.server.serving import ServerOptions, serving
 from tests.browser import CHROMIUM
 from tests.page.material import Material, make_material
+from tests.page.oddities import Oddities, make_oddities
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -25,14 +26,28 @@ Scheme = Literal["light", "dark"]
 AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 
 
+class HasStore(Protocol):
+    """A folder with a store in it."""
+
+    @property
+    def store(self) -> Path: ...
+
+
+M = TypeVar("M", bound=HasStore)
+
+
 @dataclass
-class Site:
+class Served(Generic[M]):
     """A server that answers, and what it shows."""
 
     url: str
     """With the token."""
     base: str
-    material: Material
+    material: M
+
+
+Site: TypeAlias = Served[Material]
+OddSite: TypeAlias = Served[Oddities]
 
 
 @dataclass
@@ -80,17 +95,31 @@ Open = Callable[..., AbstractContextManager[Tab]]
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Runs of the usual sorts."""
+    with server_of(tmp_path_factory.mktemp("page"), make_material) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def odd_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddSite]:
+    """Runs that are not like most."""
+    with server_of(tmp_path_factory.mktemp("odd"), make_oddities) as served:
+        yield served
+
+
+@contextmanager
+def server_of(folder: Path, make: Callable[[Path], Awaitable[M]], *, is_read_only: bool = False) -> Iterator[Served[M]]:
     """The server, in a thread of its own: the browser's driver has the loop of this one."""
     path = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{path}"
-    folder = tmp_path_factory.mktemp("page")
-    ready: list[tuple[Served, Material]] = []
+    ready: list[Served[M]] = []
     has_begun, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        material = await make_material(folder)
-        async with serving(ServerOptions(directory=material.store, who="tester")) as served:
-            ready.append((served, material))
+        material = await make(folder)
+        options = ServerOptions(directory=material.store, who="tester", is_read_only=is_read_only)
+        async with serving(options) as listening:
+            ready.append(Served(listening.url, f"http://127.0.0.1:{listening.port}", material))
             has_begun.set()
             await stop.wait()
 
@@ -98,8 +127,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     thread.start()
     try:
         assert has_begun.wait(60), "the server did not begin"
-        served, material = ready[0]
-        yield Site(served.url, f"http://127.0.0.1:{served.port}", material)
+        yield ready[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(30)
@@ -123,6 +151,17 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def open_tab(browser: "Browser", site: Site) -> Open:
+    """Opens signed-in tabs on the usual runs."""
+    return tabs_of(browser, site.url, site.base)
+
+
+@pytest.fixture
+def open_odd(browser: "Browser", odd_site: OddSite) -> Open:
+    """The same on the odd ones."""
+    return tabs_of(browser, odd_site.url, odd_site.base)
+
+
+def tabs_of(browser: "Browser", url: str, base: str) -> Open:
     """Opens signed-in tabs; at the end of each nothing may stand in its console, and no other host been asked."""
 
     @contextmanager
@@ -131,11 +170,11 @@ def open_tab(browser: "Browser", site: Site) -> Open:
         try:
             page = context.new_page()
             page.set_default_timeout(15_000)
-            tab = Tab(page, site.base)
-            page.on("request", lambda one: None if one.url.startswith(site.base) else tab.foreign.append(one.url))
+            tab = Tab(page, base)
+            page.on("request", lambda one: None if one.url.startswith(base) else tab.foreign.append(one.url))
             page.on("console", lambda message: tab.complaints.append(message.text))
             page.on("pageerror", lambda error: tab.complaints.append(str(error)))
-            page.goto(site.url)
+            page.goto(url)
             page.get_by_role("heading", name="Runs", exact=True).wait_for()
             tab.go(route)
             yield tab

@@ -7,8 +7,6 @@ from playwright.sync_api import expect
 
 from tests.page.conftest import Open, Site
 
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
-
 
 def test_a_gate_is_rejected_once_with_feedback_and_the_run_goes_on(site: Site, open_tab: Open) -> None:
     run = site.material.waiting

@@ -12,8 +12,6 @@ from playwright.sync_api import expect
 
 from tests.page.conftest import Open, Scheme, Site
 
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
-
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "binex" / "server" / "static"
 
@@ -113,3 +111,20 @@ def test_the_lock_file_names_no_registry() -> None:
 def test_the_types_of_the_page_are_those_of_the_server() -> None:
     script = ROOT / "ui" / "scripts" / "write_types.py"
     assert subprocess.run([sys.executable, str(script), "--check"], check=False).returncode == 0
+
+
+@pytest.fixture
+def tools() -> Path:
+    """The programs that the page is built with."""
+    found = ROOT / "ui" / "node_modules" / ".bin"
+    if not found.exists():
+        pytest.skip("what the page is built with is not there: npm ci in ui/")
+    return found
+
+
+def test_the_page_that_is_served_is_built_from_what_stands_in_ui(tools: Path, tmp_path: Path) -> None:
+    subprocess.run([str(tools / "tsc"), "--noEmit"], check=True, cwd=ROOT / "ui")
+    build = [str(tools / "vite"), "build", "--logLevel", "error", "--outDir", str(tmp_path), "--emptyOutDir"]
+    subprocess.run(build, check=True, cwd=ROOT / "ui")
+    built = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert {file.relative_to(STATIC): file.read_bytes() for file in STATIC.rglob("*") if file.is_file()} == built

@@ -7,8 +7,6 @@ from playwright.sync_api import expect
 
 from tests.page.conftest import Open, Site
 
-pytestmark = pytest.mark.campaign  # minutes of browsers and processes: `make page-tests`
-
 WIDTHS = [1440, 390]
 
 

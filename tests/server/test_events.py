@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 from binex.models.event import Notice, Streamed
+from binex.runtime.session import open_session
 from binex.server.event_hub import MOST_FOLLOWERS
 from tests.server.conftest import OpenSite, Site, command, environment, raw
 
@@ -152,6 +154,78 @@ async def test_a_run_that_goes_on_later_is_followed_again(site: Site) -> None:
     async with follow(site, f"?run={run}") as stream:
         fork = (await site.post(f"/api/runs/{run}/fork", {"from": ["publish"]}))["run"]
         await site.ended(fork)
+
+
+ASKED_FIRST = """
+nodes:
+  gate: {agent: human://approve}
+  say: {agent: llm://mock/x, system_prompt: hi, depends_on: [gate], config: {answers: [{text: words}]}}
+"""
+
+
+async def test_what_begins_and_ends_between_two_looks_is_told_as_well(site: Site) -> None:
+    """A run that another session goes on with takes a moment; the server looks a few times a second."""
+    site.write("quick.yaml", ASKED_FIRST)
+    run = (await site.run_elsewhere("quick.yaml")).run_id
+    question = await site.question(run)
+    async with follow(site, f"?run={run}") as stream, follow(site) as overview:
+        await site.post(f"/api/questions/{question['id']}/answer", {"answer": "approved"})
+        async with open_session(site.folder / ".binex") as session:
+            await session.resume(run)
+        end = await stream.until("end")
+        assert end.data["run"]["status"] == "completed"
+        told = [(one.data["type"], one.data.get("task")) for one in stream.seen]
+        wanted = [("RunStarted", None), ("TaskSettled", "gate"), ("TaskStarted", "say")]
+        wanted += [("CallRecorded", "say"), ("TaskSettled", "say"), ("RunEnded", None)]
+        assert [one for one in told if one in wanted] == wanted
+        call = next(one.data["call"] for one in stream.seen if one.name == "call" and one.data["task"] == "say")
+        assert (call["chunks"], call["request_headers"]) == ([], [])
+        await overview.until("end", run_id=run)
+
+        new = (await site.run_elsewhere()).run_id
+        await overview.until("end", run_id=new)
+        told = [(one.name, one.data["type"]) for one in overview.seen if one.data["run_id"] == new]
+        assert told[0] == ("run", "RunStarted")
+        assert [name for name, _ in told].count("end") == 1
+
+
+async def test_a_run_that_is_removed_while_it_is_followed_harms_nobody(site: Site) -> None:
+    run = (await site.run_elsewhere()).run_id
+    other = (await site.run_elsewhere()).run_id
+    async with follow(site, f"?run={run}") as stream, follow(site) as overview:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            command("clean", run, "--yes"),
+            cwd=site.folder, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (await site.client.get(f"/api/runs/{run}")).status_code == 404
+        new = (await site.run_elsewhere()).run_id
+        await overview.until("end", run_id=new)
+        assert [found["id"] for found in (await site.json("/api/runs"))["runs"]] == [new, other]
+        site.served.hub.publish(Notice(run_id=run, message="still here"))
+        await stream.until("run", message="still here")
+    assert (await site.client.get(f"/api/events?run={run}")).status_code == 404
+    assert site.said == []
+
+
+async def test_of_more_new_runs_than_are_looked_at_it_is_said_that_some_were_missed(site: Site) -> None:
+    run = (await site.run_elsewhere()).run_id
+    copy_run(site, run, 40, "0")
+    async with follow(site) as overview:
+        copy_run(site, run, 40, "1")
+        assert (await overview.until("reset")).data == {"type": "Reset", "run_id": ""}
+
+
+def copy_run(site: Site, run: str, times: int, suffix: str) -> None:
+    """As many runs like that one, all at once."""
+    with sqlite3.connect(site.folder / ".binex/binex.db") as connection:
+        connection.executemany(
+            "INSERT INTO runs (id, workflow, status, epoch, doc) "
+            "SELECT ?, workflow, status, epoch, replace(doc, ?, ?) FROM runs WHERE id = ?",
+            [(id, run, id, run) for id in (f"{run[:-4]}{suffix}{n:03}" for n in range(times))],
+        )
+    connection.close()
 
 
 async def test_who_comes_back_goes_on_after_what_was_seen(site: Site) -> None:

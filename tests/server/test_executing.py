@@ -203,6 +203,10 @@ async def test_an_imported_run_executes_nothing_until_somebody_trusts_it(site: S
     assert (await site.json(f"/api/runs/{run}"))["run"]["is_imported"] is True
     error = (await site.post(f"/api/runs/{run}/fork", {"from": ["b"]}, 409))["error"]
     assert "was imported, and would execute local://steps.give" in error["message"]
+    assert error["kind"] == "trust"
+    asked = await site.json(f"/api/runs/{run}/trust")
+    assert (asked["is_needed"], asked["is_executable"]) == (True, True)
+    assert {program["name"] for program in asked["programs"]} >= {"local://steps.give"}
     fork = (await site.post(f"/api/runs/{run}/fork", {"from": ["b"], "trust": True}))["run"]
     await site.ended(fork)
 

@@ -1,6 +1,10 @@
 """Who may ask: rows I1 to I4, I13, I14 and I19 of the matrix."""
 
+import asyncio
 import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -10,12 +14,17 @@ from binex.server.app import create_api
 from binex.server.hosts import Hosts
 from binex.server.keys import Keys
 from binex.server.serving import ServerOptions, serving
-from tests.server.conftest import OpenSite, Site
+from tests.server.conftest import GOOD, OpenSite, Site
+
+LOGIN = "/api/login"
 
 PATHS = (
     "/api/runs",
     "/api/runs/latest",
     "/api/runs/latest/trace",
+    "/api/runs/latest/graph",
+    "/api/runs/latest/cost",
+    "/api/runs/latest/workflow",
     "/api/runs/latest/tasks/a",
     "/api/runs/latest/calls/a:1.1",
     "/api/artifacts/x~a~output",
@@ -40,8 +49,10 @@ POSTS = (
     "/api/runs/latest/cancel",
     "/api/questions/x/answer",
     "/api/workflows/check",
+    "/api/workflows/plan",
     "/api/workflows/good.yaml/run",
 )
+LOOKING = ("/api/runs/latest/fork/plan", "/api/workflows/check", "/api/workflows/plan")
 
 
 async def test_without_the_cookie_every_route_but_the_page_says_401(site: Site) -> None:
@@ -52,6 +63,9 @@ async def test_without_the_cookie_every_route_but_the_page_says_401(site: Site) 
         for path in POSTS:
             assert (await nobody.post(path, json={})).status_code == 401, path
         assert (await nobody.put("/api/workflows/new.yaml", json={"text": ""})).status_code == 401
+        for path, method in described():
+            response = await nobody.request(method, path.replace("{", "").replace("}", ""), json={})
+            assert response.status_code == (422 if path == LOGIN else 401), (path, method)
         page = await nobody.get("/")
         assert page.status_code == 200
         assert "set-cookie" not in page.headers
@@ -100,6 +114,19 @@ async def test_the_address_has_the_token_behind_the_sign_that_no_browser_sends(s
         "localhost:{port}:80",
         "127.0.0.1:{port}@evil.example",
         "127.0.0.1:0{port}",
+        "localhost.:{port}",
+        "127.0.0.1.:{port}",
+        "127.1:{port}",
+        "2130706433:{port}",
+        "0.0.0.0:{port}",
+        "[::]:{port}",
+        "[::ffff:127.0.0.1]:{port}",
+        "[::1%25lo]:{port}",
+        "::1:{port}",
+        "[127.0.0.1]:{port}",
+        "x.localhost:{port}",
+        "127.0.0.1.nip.io:{port}",
+        "127.0.0.1:{port},evil.example",
     ],
 )
 async def test_another_host_is_refused(site: Site, host: str) -> None:
@@ -199,8 +226,6 @@ async def test_no_description_of_the_api_and_no_figures_are_served(site: Site) -
 
 
 async def test_another_address_needs_a_token_and_somebody_who_says_so(folder: object, tmp_path: object) -> None:
-    from pathlib import Path
-
     directory = Path(str(folder)) / ".binex"
     for options in ({}, {"is_exposed": True}, {"token": "a-token-of-many-letters"}):
         with pytest.raises(InputError, match=r"other machines could reach 0\.0\.0\.0"):
@@ -231,8 +256,6 @@ def test_elsewhere_a_name_that_others_control_is_still_refused() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error_in_words(site: Site, folder: object) -> None:
-    from pathlib import Path
-
     with pytest.raises(StoreError, match=f"cannot listen on 127.0.0.1:{site.served.port}"):
         async with serving(ServerOptions(Path(str(folder)) / ".binex", port=site.served.port)):
             pass
@@ -241,7 +264,7 @@ async def test_a_port_that_is_taken_is_an_error_in_words(site: Site, folder: obj
 async def test_a_server_that_only_shows_refuses_everything_else(open_site: OpenSite) -> None:
     site = await open_site(is_read_only=True)
     run = (await site.run_elsewhere()).run_id
-    for path in POSTS:
+    for path in set(POSTS) - set(LOOKING):
         response = await site.client.post(path, json={})
         assert (response.status_code, response.json()["error"]["kind"]) == (403, "read_only"), path
     response = await site.client.put("/api/workflows/new.yaml", json={"text": ""}, headers={"if-none-match": "*"})
@@ -252,15 +275,94 @@ async def test_a_server_that_only_shows_refuses_everything_else(open_site: OpenS
     assert (await site.json("/api/session"))["read_only"] is True
 
 
-def test_the_lists_above_name_every_route() -> None:
-    """A route that is added is tried without the cookie as well."""
-    from types import SimpleNamespace
-    from typing import Any, cast
+async def test_a_server_that_only_shows_answers_what_only_looks(open_site: OpenSite) -> None:
+    site = await open_site(is_read_only=True)
+    run = (await site.run_elsewhere()).run_id
+    before = contents(site.folder)
+    change = {"fields": [{"node": "b", "path": ["inputs", "value"], "value": "changed"}]}
+    plan = await site.post(f"/api/runs/{run}/fork/plan", change)
+    assert {node["node"]: node["decision"] for node in plan["nodes"]} == {"a": "reused", "b": "run"}
+    assert (await site.post("/api/workflows/check", {"text": GOOD}))["is_usable"]
+    assert await site.post("/api/workflows/plan", {"text": GOOD, "name": "good.yaml"})
+    assert contents(site.folder) == before
+    for path in (f"/api/runs/{run}/fork/plan/x", f"/api/runs/{run}/x/fork/plan", "/api/workflows/check/run"):
+        assert (await site.client.post(path, json={})).status_code == 403
+    response = await site.client.put("/api/workflows/check", json={"text": ""}, headers={"if-none-match": "*"})
+    assert response.status_code == 403
 
+
+async def test_whoever_tries_tokens_is_answered_one_after_the_other_and_shuts_nobody_out(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.base) as nobody:
+        tried = asyncio.gather(*(nobody.post("/api/login", json={"token": f"{n}" * 43}) for n in range(10)))
+        response = await site.client.post("/api/login", json={"token": site.served.token})
+        assert response.status_code == 204
+        assert not tried.done()
+        assert {response.status_code for response in await tried} == {401}
+        large = await nobody.post("/api/login", json={"token": "x" * 5_000})
+        assert (large.status_code, large.json()["error"]["kind"]) == (413, "body")
+
+
+async def test_two_headers_are_as_strict_as_the_stricter_one(site: Site) -> None:
+    own = [("sec-fetch-site", "same-origin"), ("origin", site.base)]
+    for odd in (("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")):
+        for headers in ([*own, odd], [odd, *own]):
+            assert (await site.client.get("/api/runs", headers=headers)).status_code == 403
+
+
+async def test_of_several_cookies_of_one_name_the_right_one_counts_and_those_of_other_ports_do_not(site: Site) -> None:
+    name, _, value = site.cookie.partition("=")
+    async with httpx.AsyncClient(base_url=site.base) as nobody:
+        for cookie, status in {
+            f"{name}=evil; {name}={value}": 200,
+            f"{name}={value}; {name}=evil": 200,
+            f"binex-1={value}": 401,
+            f"{name.upper()}={value}": 401,
+            f'{name}="{value}"': 401,
+            f"x={name}={value}": 401,
+        }.items():
+            response = await nobody.get("/api/session", headers={"cookie": cookie})
+            assert response.status_code == status, cookie
+        for path in (f"/api/session?token={site.served.token}", f"/api/session?{name}={value}"):
+            assert (await nobody.get(path)).status_code == 401
+        bearer = {"authorization": f"Bearer {site.served.token}"}
+        assert (await nobody.get("/api/session", headers=bearer)).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "DELETE", "PATCH", "PROPFIND"])
+async def test_other_methods_are_refused_by_name_with_those_that_there_are(site: Site, method: str) -> None:
+    response = await site.client.request(method, "/api/runs")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET"
+    assert response.headers["content-type"] == "application/json"
+    if method != "HEAD":
+        assert (await site.client.request(method, "/")).status_code == 405
+
+
+async def test_a_web_socket_is_none(site: Site) -> None:
+    headers = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"}
+    headers["sec-websocket-key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    response = await site.client.get("/api/session", headers=headers)
+    assert response.status_code == 200
+    assert "upgrade" not in response.headers
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """What is in the files of a folder, but for those that SQLite makes to read."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".db-shm", ".db-wal"))
+    return {path: path.read_bytes() for path in found}
+
+
+def described() -> set[tuple[str, str]]:
+    """Every route, with its method."""
     parts: Any = SimpleNamespace(**dict.fromkeys(("reader", "executions", "hub", "watching", "keys")), folder=".")
     parts.is_read_only, parts.directory, parts.who = False, ".", ""
-    described = create_api(cast(Any, parts), lambda _: None).openapi()["paths"]
-    methods = {(path, method) for path, known in described.items() for method in known}
+    paths = create_api(parts, lambda _: None).openapi()["paths"]
+    return {(path, method) for path, known in paths.items() for method in known}
+
+
+def test_the_lists_above_name_every_route() -> None:
+    """A route that is added is tried without the cookie as well."""
+    methods = described()
     assert {method for _, method in methods} == {"get", "post", "put"}
     assert len([path for path, method in methods if method == "post"]) == len(POSTS) + 1
     assert all(path.startswith("/api/") for path, _ in methods)

@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -222,7 +223,8 @@ async def test_bodies_that_do_not_fit_are_refused_in_words(site: Site, path: str
 async def test_what_is_no_json_or_too_deep_is_refused(site: Site, body: bytes) -> None:
     for path in ("/api/workflows/check", "/api/login"):
         response = await site.client.post(path, content=body, headers={"content-type": "application/json"})
-        assert (response.status_code, response.json()["error"]["kind"]) == (400, "body")
+        is_long = path == "/api/login" and len(body) > 4096
+        assert (response.status_code, response.json()["error"]["kind"]) == (413 if is_long else 400, "body")
 
 
 async def test_what_is_just_deep_enough_is_read(site: Site) -> None:
@@ -335,8 +337,13 @@ async def test_half_open_connections_hold_nobody_up(site: Site) -> None:
         for index, connection in enumerate(connections):
             if index % 2:
                 connection.sendall(b"POST /api/workflows/check HTTP/1.1\r\nHost: 127.0")
-        async with asyncio.timeout(10), httpx.AsyncClient(base_url=site.base, cookies=site.client.cookies) as another:
-            assert (await another.get("/api/runs")).status_code == 200
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            async with httpx.AsyncClient(base_url=site.base, cookies=site.client.cookies) as another:
+                assert (await another.get("/api/runs")).status_code == 200
+            took.append(time.monotonic() - began)
+        assert min(took) < 1  # promised
     finally:
         for connection in connections:
             connection.close()

@@ -18,6 +18,8 @@ QUESTIONS = (
     (("lineage", "{run}", "b"), "/api/runs/{run}/lineage?artifact=b"),
     (("runs",), "/api/runs"),
     (("stats",), "/api/stats"),
+    (("stats", "good", "--forks", "--by", "day"), "/api/stats?workflow=good&forks=true&by=day"),
+    (("stats", "--models"), "/api/stats?models=true"),
     (("diff", "{run}", "{other}"), "/api/diff?before={run}&after={other}"),
     (("diff", "{run}", "{other}", "{run}"), "/api/matrix?run={run}&run={other}&run={run}"),
     (("agents", "good.yaml"), "/api/agents?workflow=good.yaml"),
@@ -30,6 +32,8 @@ async def test_the_answer_is_the_one_that_the_command_prints(
 ) -> None:
     run = (await site.run_elsewhere()).run_id
     other = (await site.run_elsewhere(text="other")).run_id
+    if "--models" in typed:
+        await site.run_elsewhere("spoken.yaml")
     names = {"run": run, "other": other}
     said = await site.json(path.format(**names))
     import asyncio

@@ -1,13 +1,15 @@
 """Workflow files through the server: rows I6 and I15 of the matrix, and writing that loses nothing."""
 
+import asyncio
 import hashlib
 import json
 import os
+import shutil
 from typing import Any
 
 import pytest
 
-from tests.server.conftest import GOOD, Site
+from tests.server.conftest import GOOD, OpenSite, Site
 
 OUTSIDE = (
     "steps.py",
@@ -103,6 +105,43 @@ async def test_what_somebody_else_has_changed_is_not_overwritten(site: Site) -> 
     assert not (site.folder / "gone.yaml").exists()
     assert (await put(site, "new.yaml", "mine", if_none_match="*")).status_code == 200
     assert (site.folder / "new.yaml").read_text() == "mine"
+
+
+async def test_only_one_hash_said_in_so_many_words_lets_a_text_be_replaced(site: Site) -> None:
+    sha = (await site.json("/api/workflows/good.yaml"))["sha256"]
+    before = (site.folder / "good.yaml").read_text()
+    odd = ("*", "", '""', f'"{sha.upper()}"', f'""{sha}""', f'"{sha}', f'"x", "{sha}"', f'"{sha}", "x"', sha[:-1])
+    for said in odd:
+        response = await put(site, "good.yaml", "mine", if_match=said)
+        assert (response.status_code, response.json()["error"]["kind"]) == (409, "changed"), said
+    twice = [("if-match", f'"{sha}"'), ("if-match", '"x"')]
+    for headers in (twice, twice[::-1], [("if-none-match", "*"), ("if-match", f'"{sha}"')], [("if-none-match", '"*"')]):
+        response = await site.client.put("/api/workflows/good.yaml", json={"text": "mine"}, headers=headers)
+        assert response.status_code == 409, headers
+    assert (site.folder / "good.yaml").read_text() == before
+    for said in (sha, f'"{sha}"', f'W/"{sha}"'):
+        assert (await put(site, "good.yaml", before, if_match=said)).status_code == 200
+
+
+async def test_of_many_who_write_at_once_one_does(site: Site) -> None:
+    for headers in ({"if_none_match": "*"}, {"if_match": f'"{hashlib.sha256(b"x").hexdigest()}"'}):
+        if "if_match" in headers:
+            (site.folder / "new.yaml").write_text("x")
+        done = await asyncio.gather(*(put(site, "new.yaml", f"by {n}", **headers) for n in range(20)))
+        statuses = [response.status_code for response in done]
+        assert sorted(statuses) == [200] + [409] * 19
+        assert (site.folder / "new.yaml").read_text() == f"by {statuses.index(200)}"
+    assert not list(site.folder.glob(".*tmp"))
+
+
+async def test_a_folder_that_is_gone_is_said_to_be(open_site: OpenSite) -> None:
+    site = await open_site()
+    shutil.rmtree(site.folder)
+    assert (await site.json("/api/workflows"))["workflows"] == []
+    assert (await site.client.get("/api/workflows/good.yaml")).status_code == 404
+    response = await put(site, "new.yaml", "x", if_none_match="*")
+    assert (response.status_code, response.json()["error"]["kind"]) == (503, "file")
+    assert site.said == []
 
 
 async def test_a_text_that_is_too_large_or_none_is_not_written(site: Site) -> None:

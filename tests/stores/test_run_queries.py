@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from binex.models.call import Spend
+from binex.models.call import ENDED_FIRST, NOT_MADE, CallKind, Spend, Usage
 from binex.models.run import Durability, Origin, Run, RunMode, RunStatus
 from binex.models.run_query import RunOrigin, RunQuery
 from binex.models.task import TaskStatus
 from binex.stores.backends.memory import MemoryStore
 from binex.stores.backends.sqlite import open_sqlite_store
 from binex.stores.run_store import RunStore
-from tests.stores.making import SOURCE, OpenStore, make_record, make_run
+from tests.stores.making import SOURCE, OpenStore, make_call, make_record, make_run
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOMENTS = [START + timedelta(seconds=step, microseconds=step % 3 * 250_000) for step in range(0, 5000, 700)]
@@ -55,6 +55,7 @@ queries = st.builds(
     ).map(tuple),
     origin=st.sampled_from((None, None, *RunOrigin)),
     is_whole=st.booleans(),
+    is_live=st.booleans(),
 )
 JSON_OF: dict[str, JsonValue] = {"5": 5, "5.5": 5.5, "true": True, "null": None, '[1, "a"]': [1, "a"]}
 JSON_OF |= {'{"k": "ü"}': {"k": "ü"}, '"tides"': "tides"}
@@ -86,6 +87,7 @@ def is_asked_for(run: Run, query: RunQuery) -> bool:
             query.max_cost is None or run.spend.cost_usd <= query.max_cost,
             query.origin is None or query.origin in (origin or {RunOrigin.RUN}),
             not query.is_whole or run.origin is None,
+            not query.is_live or run.origin is None or run.origin.mode is not RunMode.REPLAY,
         )
     )
 
@@ -166,3 +168,40 @@ async def test_what_was_not_executed_here_has_no_figures(store: RunStore, reused
     found = [(one.node, one.status, one.is_final, one.cost_usd, one.input_tokens) for piece in pieces for one in piece]
     of_a = [] if reused_from else [("a", "completed", True, 0.5, 7)]
     assert found == [*of_a, ("c", "failed", False, 0.0, 0)]
+
+
+async def test_calls_of_models_have_figures_and_others_have_none(store: RunStore) -> None:
+    calls = (
+        {"cost_usd": 0.5, "usage": Usage(input_tokens=7, output_tokens=3), "duration_ms": 12.5},
+        {"error": "ConnectionError: away"},
+        {"error": "CancelledError"},
+        {"error": ENDED_FIRST, "is_complete": False},
+        {"error": "the budget does not allow it", "priced_by": NOT_MADE},
+        {"kind": CallKind.HTTP, "target": "POST http://127.0.0.1/"},
+    )
+    for run_id in ("1a", "1b"):
+        async with store.open_run(make_run(run_id, workflow=run_id), SOURCE):
+            for number, fields in enumerate(calls, 1):
+                values = {"kind": CallKind.MODEL, "target": "own/model", **fields}
+                store.keep_call(make_call(run_id, number=number, **values), [])
+            await store.settle([make_record(run_id)])
+    pieces = [piece async for piece in store.list_call_figures(RunQuery(workflow="1a"))]
+    assert [tuple(one) for piece in pieces for one in piece] == [
+        ("1a", "own/model", "completed", 12.5, 0.5, 0, 7, 3),
+        ("1a", "own/model", "failed", 0.0, 0.0, 1, 0, 0),
+        ("1a", "own/model", "cancelled", 0.0, 0.0, 1, 0, 0),
+        ("1a", "own/model", "cancelled", 0.0, 0.0, 1, 0, 0),
+    ]
+
+
+async def test_a_call_that_cannot_be_read_has_no_figures_and_hides_no_other(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        async with store.open_run(make_run("1a"), SOURCE):
+            for number in (1, 2):
+                store.keep_call(make_call("1a", number=number, kind=CallKind.MODEL, target=f"own/{number}"), [])
+            await store.settle([make_record("1a")])
+        await store._writer.submit(  # type: ignore[attr-defined]
+            lambda connection: connection.execute("UPDATE calls SET doc = '{' WHERE number = 1")
+        )
+        pieces = [piece async for piece in store.list_call_figures(RunQuery())]
+        assert [one.model for piece in pieces for one in piece] == ["own/2"]

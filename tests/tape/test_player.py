@@ -14,10 +14,10 @@ import pytest
 import requests
 
 from binex.errors import ReplayError
-from binex.models.call import CallKind
+from binex.models.call import ENDED_FIRST, CallKind
 from binex.tape.asked import Asked, hash_asked
 from binex.tape.player import Player
-from binex.tape.recorder import ENDED_FIRST, CutOffError
+from binex.tape.recorder import CutOffError
 from binex.tape.redaction import Redactor
 from binex.tape.taping import AttemptRecorder
 from tests.servers import serving

@@ -11,10 +11,10 @@ import requests
 from pydantic import JsonValue
 
 from binex.errors import OfflineError, ProcessDiedError, ReplayError
-from binex.models.call import CallKind
+from binex.models.call import ENDED_FIRST, CallKind
 from binex.tape.asked import Asked
 from binex.tape.player import Player
-from binex.tape.recorder import ENDED_FIRST, CutOffError
+from binex.tape.recorder import CutOffError
 from binex.tape.transfer import ProcessRecorder, Receiver
 from tests.adapters.workbench import Workbench
 from tests.servers import LoopbackServer, serving

@@ -1,4 +1,5 @@
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef } from "react";
+import { useConnection } from "./api/connection";
 import { useEvents } from "./api/events";
 import type { Question } from "./api/types";
 import { useGet, useThrottled } from "./api/use";
@@ -29,6 +30,7 @@ export function Shell({ session }: { session: Session }) {
   const { parts, query } = useRoute();
   const place = parts[0] ?? "runs";
   const [theme, nextTheme] = useTheme();
+  const isConnected = useConnection();
   const questions = useGet<{ questions: Question[] }>("/api/questions");
   const reload = useThrottled(questions.reload, 300);
   useEvents(null, true, useCallback(({ kind }) => {
@@ -75,6 +77,9 @@ export function Shell({ session }: { session: Session }) {
           <Icon name={theme === "light" ? "sun" : theme === "dark" ? "moon" : "system"} />
         </button>
       </header>
+      <p className="lost" role="status">
+        {!isConnected && <><Icon name="warn" size={14} /> The server does not answer. What is shown may be old; this page tries again by itself.</>}
+      </p>
       <main id="main" ref={main} tabIndex={-1}>
         <Boundary key={view}>
           <Suspense fallback={<Loading />}>{viewOf(parts, query)}</Suspense>

@@ -1,10 +1,10 @@
 """What a run cost, by the calls that were kept of it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from binex.errors import BinexError
 from binex.models.budget import Budget
 from binex.models.call import CallKind, Spend
 from binex.models.cost import BudgetUse, CostReport, ModelCost, NodeCost
@@ -14,11 +14,15 @@ from binex.models.question import Question
 from binex.models.run import Run
 from binex.stores.run_store import RunStore
 
-_NO_BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({})
+if TYPE_CHECKING:
+    from binex.analysis.tasks.values import Binds
 
 
-async def cost_of(store: RunStore, run: Run, node_budgets: Mapping[str, Budget] = _NO_BUDGETS) -> CostReport:
-    """What the calls of models cost in *run*, and what is left of its budget and of those of its nodes."""
+async def cost_of(store: RunStore, run: Run, bind: "Binds") -> CostReport:
+    """What the calls of models cost in *run*, and what is left of its budget and of those of its nodes.
+
+    *bind* reads the snapshot of its workflow (`loader.bind_source`).
+    """
     by_node: defaultdict[str, Spend] = defaultdict(Spend)
     by_model: defaultdict[str, Spend] = defaultdict(Spend)
     sources: defaultdict[str, set[str]] = defaultdict(set)
@@ -32,6 +36,7 @@ async def cost_of(store: RunStore, run: Run, node_budgets: Mapping[str, Budget] 
         if call.priced_by:
             sources[call.target].add(call.priced_by)
     questions = await store.list_questions(run.id)
+    node_budgets = await _budgets_of(store, run, bind)
     nodes = [
         NodeCost(node=node, spend=spend, budget=_use(node_budgets.get(node), spend, questions, node))
         for node, spend in by_node.items()
@@ -47,6 +52,16 @@ async def cost_of(store: RunStore, run: Run, node_budgets: Mapping[str, Budget] 
         models=tuple(sorted(models, key=lambda cost: (-cost.spend.cost_usd, cost.model))),
         budget=_use(run.budget, total, questions, None),
     )
+
+
+async def _budgets_of(store: RunStore, run: Run, bind: "Binds") -> dict[str, Budget]:
+    """The budgets of the nodes, by the workflow that the run was started with; none where that cannot be read."""
+    try:
+        source = await store.get_source(run.workflow_hash)
+        nodes = bind(source)[0].nodes if "budget" in source.text else {}  # to read it takes longer than all the rest
+    except BinexError:
+        return {}
+    return {node_id: node.budget for node_id, node in nodes.items() if node.budget is not None}
 
 
 def _use(budget: Budget | None, spend: Spend, questions: Sequence[Question], node: str | None) -> BudgetUse | None:

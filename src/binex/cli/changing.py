@@ -90,10 +90,7 @@ def _input(text: str, bound: Bound) -> Change:
     spec = bound.spec.nodes[node]
     if spec.inputs is not None:
         return Change(kind=ChangeKind.FIELD, node=node, path=("inputs", name), value=_value(given), option=option)
-    implied: dict[str, JsonValue] = {} if spec.foreach is None else {"item": "${item}"}
-    for known, upstream, output in bound.dag.default_inputs(bound.dag.nodes[node]):
-        implied[known] = f"${{{upstream}.{output}}}"
-    value = {**implied, name: _value(given)}
+    value = {**bound.dag.written_inputs(node), name: _value(given)}
     return Change(kind=ChangeKind.FIELD, node=node, path=("inputs",), value=value, option=option)
 
 

@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from binex.errors import Fault, WorkflowError
+from binex.errors import WorkflowError
 from binex.loader import find_literal_keys, load_workflow
 from binex.models.base import Model
+from binex.models.complaint import Complaint, complaints_of, faults_of
 from binex.models.limits import Limits
-
-
-class Complaint(Model):
-    """Something about a workflow file; without a place where a place means nothing."""
-
-    message: str
-    line: int | None = None
-    column: int | None = None
-    fix: str | None = None
 
 
 class CheckedFile(Model):
@@ -43,11 +35,6 @@ def check(file: Path, limits: Limits, allow_paths: Sequence[Path]) -> CheckedFil
     try:
         spec = load_workflow(file, limits=limits, allow_paths=allow_paths)
     except WorkflowError as error:
-        faults = tuple(_complaint(fault) for fault in error.faults) or (Complaint(message=error.message),)
-        return CheckedFile(file=str(file), is_usable=False, faults=faults)
-    warnings = tuple(_complaint(fault) for fault in find_literal_keys(spec.source)) if spec.source else ()
+        return CheckedFile(file=str(file), is_usable=False, faults=faults_of(error))
+    warnings = complaints_of(find_literal_keys(spec.source)) if spec.source else ()
     return CheckedFile(file=str(file), is_usable=True, name=spec.name, node_count=len(spec.nodes), warnings=warnings)
-
-
-def _complaint(fault: Fault) -> Complaint:
-    return Complaint(message=fault.message, line=fault.line, column=fault.column, fix=fault.fix)

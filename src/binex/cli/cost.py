@@ -9,9 +9,8 @@ import click
 from binex.cli.options import directory_option, json_option, run_argument
 
 if TYPE_CHECKING:
-    from binex.models.budget import Budget
-    from binex.models.run import Run
-    from binex.stores.run_store import RunStore
+    from binex.loader import Bound
+    from binex.models.workflow_source import WorkflowSource
 
 
 @click.command("cost")
@@ -30,9 +29,13 @@ def command(run: str, as_json: bool, directory: Path | None) -> int:
     from binex.models.cost import CostReport
     from binex.stores.run_store import RunStore
 
+    def bind(source: "WorkflowSource") -> "Bound":
+        from binex.loader import bind_source  # takes longer to load than all the rest, and few workflows need it
+
+        return bind_source(source)
+
     async def ask(store: RunStore) -> CostReport:
-        found = await find_run(store, run)
-        return await cost_of(store, found, await _budgets_of(store, found))
+        return await cost_of(store, await find_run(store, run), bind)
 
     found, code = read(directory, ask)
     if as_json:
@@ -40,19 +43,3 @@ def command(run: str, as_json: bool, directory: Path | None) -> int:
     else:
         write_result(cost_report(found, Look.of(sys.stdout)))
     return code
-
-
-async def _budgets_of(store: "RunStore", run: "Run") -> "dict[str, Budget]":
-    """The budgets of the nodes, by the workflow that the run was started with; none where that cannot be read."""
-    from binex.errors import BinexError
-
-    try:
-        source = await store.get_source(run.workflow_hash)
-        if "budget" not in source.text:
-            return {}  # reading a workflow takes longer than all the rest
-        from binex.loader import load_source
-
-        nodes = load_source(source).nodes
-    except BinexError:
-        return {}
-    return {node_id: node.budget for node_id, node in nodes.items() if node.budget is not None}

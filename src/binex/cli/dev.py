@@ -19,6 +19,13 @@ from binex.cli.options import directory_option
     metavar="[SCRIPT]",
     help="Let scripted models answer in the place of all others, without a key; from SCRIPT, read again when saved.",
 )
+@click.option(
+    "--allow-path",
+    "allow_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder outside the workflow's own from which it may read prompts.",
+)
 @click.option("--once", "is_once", is_flag=True, help="Start everything, run once, stop everything; for CI.")
 @click.option("--no-page", "has_no_page", is_flag=True, help="Serve no page.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port of the page.")
@@ -29,6 +36,7 @@ def command(  # noqa: PLR0913 - what users may say, each by its name
     place: Path,
     variables: tuple[str, ...],
     script: str | None,
+    allow_paths: tuple[Path, ...],
     is_once: bool,
     has_no_page: bool,
     port: int | None,
@@ -49,9 +57,11 @@ def command(  # noqa: PLR0913 - what users may say, each by its name
     wish = DevWish(
         place=place,
         directory=store_folder(directory),
+        is_once=is_once,
+        allow_paths=allow_paths,
         variables=parse_assignments(variables),
         are_models_scripted=script is not None,
         script=Path(script) if script else None,
         port=port,
     )
-    return Developing(wish, as_json=as_json, has_page=not (has_no_page or is_once)).develop(is_once=is_once)
+    return Developing(wish, named=directory, as_json=as_json, has_page=not (has_no_page or is_once)).develop()

@@ -1,17 +1,16 @@
 """The development environment in front of somebody: what is said about it, how it ends, which exit code it has."""
 
 import asyncio
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, TextIO
 
 from binex.cli.asking import whoever_types
 from binex.cli.exit_codes import EXIT_CODES
 from binex.cli.loop import CommandLoop
 from binex.cli.render.dev import DevLines, JsonLines
+from binex.cli.stop_signals import stop_signals
 from binex.cli.streams import results_apart, write_note
 from binex.errors import InputError
 from binex.models.run import RunSummary
@@ -19,7 +18,6 @@ from binex.runtime.journal import Listener
 from binex.server.dev.environment import DevWish, open_development
 from binex.server.dev.told import Tell
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED: Final = 1
 
 
@@ -28,23 +26,32 @@ class Developing:
     """What ``binex dev`` does."""
 
     wish: DevWish
+    named: Path | None
+    """The folder of the store, where it was named: the commands that are shown name it then as well."""
     as_json: bool
     has_page: bool
 
-    def develop(self, *, is_once: bool) -> int:
+    def develop(self) -> int:
         """Have everything running until it is told to stop, or until all was executed once."""
         loop = CommandLoop()
         with results_apart() as stream:
-            code = loop.run(self._develop(stream, is_once=is_once))
+            code = loop.run(self._develop(stream))
         loop.leave_if_needed(code)
         return code
 
-    async def _develop(self, stream: TextIO, *, is_once: bool) -> int:
-        lines = DevLines(stream, self.wish.directory)
+    async def _develop(self, stream: TextIO) -> int:
+        lines = DevLines(stream, self.named)
         tell: Tell = JsonLines(stream).tell if self.as_json else lines.tell
         listeners = () if self.as_json else (lines.note,)
-        doing = asyncio.ensure_future(_work(self._with_page(), tell, listeners, is_once=is_once))
-        with _stopping(doing) as received:
+        doing = asyncio.ensure_future(_work(self._with_page(), tell, listeners))
+        received: list[int] = []
+
+        def stop(number: int) -> None:
+            received.append(number)
+            write_note("stopping; Ctrl-C again to leave at once")  # the keepers of programs see it, and end them
+            doing.cancel()
+
+        with stop_signals(stop):
             try:
                 return await doing
             except asyncio.CancelledError:
@@ -60,9 +67,9 @@ class Developing:
         return replace(self.wish, page=open_page, who=whoever_types())
 
 
-async def _work(wish: DevWish, tell: Tell, listeners: Sequence[Listener], *, is_once: bool) -> int:
+async def _work(wish: DevWish, tell: Tell, listeners: Sequence[Listener]) -> int:
     async with open_development(wish, tell, listeners) as development:
-        if not is_once:
+        if not wish.is_once:
             await development.follow()
         are_ready, summaries = await development.run_once()
         if not are_ready:
@@ -73,26 +80,3 @@ async def _work(wish: DevWish, tell: Tell, listeners: Sequence[Listener], *, is_
 def _code_of(summary: RunSummary | None) -> int:
     """The exit code of a run; where there was none, the workflow was not usable, or what it was given."""
     return InputError.exit_code if summary is None else EXIT_CODES.get(summary.status, _FAILED)
-
-
-@contextmanager
-def _stopping(doing: "asyncio.Future[int]") -> Iterator[list[int]]:
-    """Have the first signal end what is done, and the second the process; those that came are in the list."""
-    loop = asyncio.get_running_loop()
-    received: list[int] = []
-
-    def stop(number: int) -> None:
-        if received:
-            os._exit(128 + number)  # the keepers of programs see it, and end them
-        received.append(number)
-        write_note("stopping; Ctrl-C again to leave at once")
-        doing.cancel()
-
-    numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in numbers:
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield received
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -16,29 +16,14 @@
 Importing this module imports next to nothing: not even click, so that Ctrl-C is handled from the start.
 """
 
-import gc
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 EXIT_INTERNAL = 70
 """An error in Binex itself (EX_SOFTWARE in sysexits.h)."""
-
-
-def start() -> "NoReturn":
-    """What the program `binex` does: :func:`main` in a process of its own.
-
-    What a command loads is no garbage, neither while it starts nor when it ends: at Python's usual settings, looking
-    for some takes a tenth of the time of a command that only reads.
-    """
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    code = main()
-    gc.freeze()
-    sys.exit(code)
 
 
 def main(arguments: "Sequence[str] | None" = None) -> int:
@@ -148,7 +133,3 @@ def _internal(error: BaseException) -> str:
     except OSError:
         return f"{what}\n  this is a defect of Binex; BINEX_DEBUG=1 shows where it happened"
     return f"{what}\n  this is a defect of Binex; where it happened is kept in {name}"
-
-
-if __name__ == "__main__":
-    start()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--offline", is_flag=True, help="Like --cache; what is not known fails instead of asking anybody outside."
 )
+@click.option("--plan", "is_plan", is_flag=True, help="Only say what would run, what is missing and what it may cost.")
 @budget_option
 @stop_options
 @execution_options
@@ -36,6 +37,7 @@ def command(  # noqa: PLR0913 - what users may say, each by its name
     allow_paths: tuple[Path, ...],
     cache: bool,
     offline: bool,
+    is_plan: bool,
     max_cost: float | None,
     stops: "Stops",
     options: ExecutionOptions,
@@ -53,6 +55,10 @@ def command(  # noqa: PLR0913 - what users may say, each by its name
     from binex.runtime.session import Session
 
     given = parse_assignments(variables)
+    if is_plan:
+        from binex.cli.previewing import show_plan
+
+        return show_plan(file, given, allow_paths, options)
     execution = Execution.of(options, offline_ending if offline else ending, stops=stops)
     workflow = bind_workflow(file, limits=execution.limits, allow_paths=allow_paths)  # before a store is made
     stops.check(*workflow)

@@ -1,4 +1,4 @@
-"""``binex stats``: how workflows and their nodes do over time."""
+"""``binex stats``: how workflows, their nodes and models do over time."""
 
 import sys
 from datetime import datetime
@@ -19,6 +19,8 @@ _TERMINAL = "-"
 )
 @click.option("--since", callback=read_moment, metavar="WHEN", help="Only runs begun since then: 2h, 3d, 2026-11-20.")
 @click.option("--until", callback=read_moment, metavar="WHEN", help="Only runs begun before then.")
+@click.option("--models", "is_of_models", is_flag=True, help="Show the models that were asked, instead of workflows.")
+@click.option("--forks", "has_forks", is_flag=True, help="Count forks too: what they executed was paid for.")
 @click.option(
     "--plot",
     "plot",
@@ -35,15 +37,19 @@ def command(  # noqa: PLR0913 - the options of the command
     by: str | None,
     since: datetime | None,
     until: datetime | None,
+    is_of_models: bool,
+    has_forks: bool,
     plot: str | None,
     as_json: bool,
     directory: Path | None,
 ) -> int:
     """Show how workflows do over time, or WORKFLOW and its nodes: success, latency, cost, retries and tokens.
 
-    Forks and replays are left out. Latency is that of runs, or tasks, that completed or failed.
+    With --models it shows the models that were asked, in all runs or in those of WORKFLOW. Replays are left out, and so
+    are forks without --forks. Latency is that of runs, tasks or calls that completed or failed.
     """
-    from binex.analysis.statistics.stats import StatsReport, find_stats
+    from binex.analysis.statistics.report import StatsReport
+    from binex.analysis.statistics.stats import find_stats
     from binex.analysis.statistics.time_buckets import Span
     from binex.cli.printing import print_json
     from binex.cli.reading import read
@@ -64,7 +70,15 @@ def command(  # noqa: PLR0913 - the options of the command
     async def ask(store: RunStore) -> StatsReport:
         if workflow is not None and not await store.list_runs(limit=1, workflow=workflow):
             raise InputError(f"no run of a workflow {workflow!r:.80}", fix="'binex stats' lists the workflows")
-        return await find_stats(store, workflow, since=since, until=until, by=None if by is None else Span(by))
+        return await find_stats(
+            store,
+            workflow,
+            since=since,
+            until=until,
+            by=None if by is None else Span(by),
+            is_of_models=is_of_models,
+            has_forks=has_forks,
+        )
 
     report, code = read(directory, ask)
     if file is not None:

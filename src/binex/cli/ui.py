@@ -73,25 +73,14 @@ def _serve(options: "ServerOptions", *, is_opened: bool) -> int:
 
 async def _until_told_to_stop(options: "ServerOptions", *, is_opened: bool) -> int:
     import asyncio
-    import os
-    import signal
 
+    from binex.cli.stop_signals import stop_signals
     from binex.cli.streams import write_note, write_result
     from binex.server.hosts import is_loopback
     from binex.server.serving import serving
 
-    loop = asyncio.get_running_loop()
-    told: asyncio.Future[int] = loop.create_future()
-
-    def stop(number: signal.Signals) -> None:
-        if told.done():
-            os._exit(128 + number)
-        told.set_result(128 + number)
-
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    for number in numbers:
-        loop.add_signal_handler(number, stop, number)
-    try:
+    told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    with stop_signals(lambda number: told.set_result(128 + number)):
         async with serving(options) as served:
             if not is_loopback(options.host):
                 write_note(
@@ -104,9 +93,6 @@ async def _until_told_to_stop(options: "ServerOptions", *, is_opened: bool) -> i
                 await asyncio.to_thread(_open_browser, served.url)
             code = await told
             write_note("stopping; Ctrl-C again to leave at once")
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
     return code
 
 

@@ -118,6 +118,12 @@ class DAG:
                     continue
                 yield (upstream if len(outputs) == 1 else f"{upstream}.{output}"), upstream, output
 
+    def written_inputs(self, node_id: str) -> dict[str, str]:
+        """What a node without inputs gets, as somebody would write it under `inputs`."""
+        node = self.nodes[node_id]
+        item = {} if node.foreach is None else {"item": "${item}"}
+        return item | {name: f"${{{upstream}.{output}}}" for name, upstream, output in self.default_inputs(node)}
+
     def references(self, source: Source) -> Iterable[tuple[str, Reference]]:
         """Every reference of one kind, with the id of the node that makes it."""
         return (

@@ -12,6 +12,7 @@ from binex.loader.variables import (
     read_variables,
     resolve_environment,
     resolve_variables,
+    variable_faults,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "redact_source",
     "resolve_environment",
     "resolve_variables",
+    "variable_faults",
     "workflow_schema",
 ]

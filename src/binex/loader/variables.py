@@ -71,6 +71,19 @@ def resolve_variables(
     Raises:
         InputError: a variable is unknown, missing, or not of its type; with all of them.
     """
+    values, faults = _resolve(spec, given, from_text=from_text, dag=dag)
+    _raise(faults)
+    return values
+
+
+def variable_faults(spec: WorkflowSpec, given: Mapping[str, JsonValue], dag: DAG) -> list[tuple[str, str]]:
+    """What is wrong with the values that a run is to start with, each with a way out."""
+    return _resolve(spec, given, from_text=False, dag=dag)[1]
+
+
+def _resolve(
+    spec: WorkflowSpec, given: Mapping[str, JsonValue], *, from_text: bool, dag: DAG | None
+) -> tuple[dict[str, JsonValue], list[tuple[str, str]]]:
     if spec.inputs:
         return _resolve_declared(spec.inputs, given, from_text=from_text)
     used = {reference.name: node_id for node_id, reference in (dag or DAG.from_workflow(spec)).references(Source.USER)}
@@ -80,8 +93,7 @@ def resolve_variables(
         for name, node_id in used.items()
         if name not in given
     ]
-    _raise(faults)
-    return dict(given)
+    return dict(given), faults
 
 
 def read_variables(spec: WorkflowSpec, given: Mapping[str, str], dag: DAG) -> dict[str, JsonValue]:
@@ -105,7 +117,7 @@ def read_variables(spec: WorkflowSpec, given: Mapping[str, str], dag: DAG) -> di
 
 def _resolve_declared(
     inputs: Mapping[str, InputSpec], given: Mapping[str, JsonValue], *, from_text: bool
-) -> dict[str, JsonValue]:
+) -> tuple[dict[str, JsonValue], list[tuple[str, str]]]:
     faults = _unknown(given, inputs)
     values: dict[str, JsonValue] = {}
     for name, declared in inputs.items():
@@ -119,8 +131,7 @@ def _resolve_declared(
             faults.append((f"variable '{name}' has no value{purpose}", f"pass --var {name}=..."))
         else:
             values[name] = declared.default
-    _raise(faults)
-    return values
+    return values, faults
 
 
 def is_required(declared: InputSpec) -> bool:

@@ -4,12 +4,32 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from binex.models.base import AnyText, Model
 
 NOT_MADE: Final = "not made"
 """Stands as ``priced_by`` of a model's call that the budget did not allow: its error is what was decided."""
+
+ENDED_FIRST: Final = "the attempt ended first"
+"""The error of a call that was still going on when its attempt ended."""
+
+
+def is_cancellation(error: str) -> bool:
+    """Whether the error of a call says that who had made it gave it up."""
+    return error.partition(":")[0] == "CancelledError"
+
+
+def was_given_up(error: str | None) -> bool:
+    """Whether a call with this error was given up by who had made it, or was ended with its attempt."""
+    return error is not None and (error == ENDED_FIRST or is_cancellation(error))
+
+
+def outcome_of(error: str | None) -> Literal["completed", "failed", "cancelled"]:
+    """What became of a call with this error, or none."""
+    if error is None:
+        return "completed"
+    return "cancelled" if was_given_up(error) else "failed"
 
 
 class CallKind(StrEnum):

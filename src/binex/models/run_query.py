@@ -44,6 +44,8 @@ class RunQuery(Model):
     """Runs that came to be in this way."""
     is_whole: bool = False
     """Only runs that executed their workflow from its start, here or elsewhere: no forks and replays."""
+    is_live: bool = False
+    """Only runs that asked the outside, and not a tape: no replays."""
 
     @property
     def is_everything(self) -> bool:
@@ -83,6 +85,22 @@ class AttemptFigures(NamedTuple):
     duration_ms: float
     cost_usd: float
     unpriced_calls: int
+    input_tokens: int
+    output_tokens: int
+
+
+class CallFigures(NamedTuple):
+    """What is counted of one call of a model."""
+
+    run_id: str
+    model: str
+    """As in `openai/gpt-4o-mini`."""
+    status: str
+    """`completed`, `failed`, or `cancelled` where who had asked gave it up."""
+    duration_ms: float
+    cost_usd: float
+    unpriced_calls: int
+    """1 where no price is known."""
     input_tokens: int
     output_tokens: int
 

@@ -13,6 +13,7 @@ from binex.analysis.failures.groups import group_failures
 from binex.analysis.trace import Trace
 from binex.analysis.verdict import verdict_of
 from binex.errors import DamagedDataError
+from binex.loader import bind_source
 from binex.models.names import item_of, node_of
 from binex.models.run import Run
 from binex.models.task import ArtifactInfo, ExecutionRecord
@@ -29,7 +30,9 @@ VERSION: Final = 1
 
 async def write(store: RunStore, run: Run, file: IO[bytes], order: Order) -> Written:
     """Write all that is known about *run*, one piece after the other."""
-    cost = (await cost_of(store, run)).model_dump(mode="json", exclude={"run"})  # needs all calls, so it comes first
+    cost = (await cost_of(store, run, bind_source)).model_dump(
+        mode="json", exclude={"run"}
+    )  # needs all calls, so it comes first
     contents = await Contents.of(store, run)
     run = contents.run
     out = JsonStream(file)

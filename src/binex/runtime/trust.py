@@ -1,9 +1,9 @@
 """What a run that came from elsewhere may execute on this machine: nothing, until somebody has said so."""
 
-from collections.abc import Iterator
 from typing import Final
 
-from binex.errors import RunError
+from binex.analysis.trust import programs_of
+from binex.errors import RunError, UntrustedError
 from binex.models.run import Run
 from binex.models.workflow import WorkflowSpec
 
@@ -27,22 +27,14 @@ def require_trust(run: Run, spec: WorkflowSpec, *, is_trusting: bool) -> None:
     """Refuse to execute what an imported run brings along: functions and programs that it, or a bundle, has named.
 
     Raises:
-        RunError: it would execute something; the message names it.
+        UntrustedError: it would execute something; the message names it.
     """
     if not run.is_imported or is_trusting:
         return
-    programs = sorted(set(_programs_of(spec)))
+    programs = sorted({program.name for program in programs_of(spec)})
     if programs:
         more = f" and {len(programs) - _SHOWN} more" if len(programs) > _SHOWN else ""
-        raise RunError(
+        raise UntrustedError(
             f"run {run.id} was imported, and would execute {', '.join(programs[:_SHOWN])}{more} on this machine",
             fix="look at what that is, and then say that you trust it: --trust",
         )
-
-
-def _programs_of(spec: WorkflowSpec) -> Iterator[str]:
-    for node in spec.nodes.values():
-        if node.agent.startswith("local://") and node.agent != "local://echo":
-            yield node.agent
-        yield from (tool for tool in node.tools if tool.startswith("python://"))
-    yield from (server.command for server in spec.mcp_servers.values() if server.command is not None)

@@ -70,9 +70,9 @@ async def named_run(store: RunStore, text: str) -> Run:
 async def about_run(
     reader: Reader, run: str, question: Callable[[RunStore, Run], Awaitable[BaseModel | JsonValue]]
 ) -> Response:
-    """The answer to a question about one run."""
+    """The answer to a question about one run; to whoever asks the same at the same time, the same one."""
 
     async def ask(store: RunStore) -> Response:
         return answer(await question(store, await named_run(store, run)))
 
-    return await reader.ask(ask)
+    return await reader.answers.get((run, question), lambda: reader.ask(ask))

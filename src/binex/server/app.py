@@ -28,7 +28,7 @@ from binex.server.routes import (
     tasks,
     workflows,
 )
-from binex.server.security import Guard
+from binex.server.security import INTERNAL, Guard
 from binex.server.static_files import StaticFiles
 
 _MOST_FAULTS = 5
@@ -63,6 +63,7 @@ def create_api(parts: Parts, cut: Callable[[Scope], None]) -> FastAPI:
     api.add_exception_handler(BinexError, _failed)
     api.add_exception_handler(RequestValidationError, _unusable)
     api.add_exception_handler(HTTPException, _not_routed)
+    api.add_exception_handler(Exception, _broken)
     return api
 
 
@@ -82,10 +83,17 @@ async def _unusable(_: Request, error: Exception) -> Response:
     return _response(RefusedError(422, "input", f"this cannot be asked so: {'; '.join(faults)[:1000]}"))
 
 
-async def _not_routed(_: Request, error: Exception) -> Response:
+async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = "missing" if error.status_code == 404 else "method"
-    return _response(RefusedError(error.status_code, kind, "there is nothing at this address"))
+    if error.status_code == 405:
+        response = _response(RefusedError(405, "method", f"this is not asked with {request.method:.20}"))
+        response.headers.update(error.headers or {})
+        return response
+    return _response(RefusedError(error.status_code, "missing", "there is nothing at this address"))
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return _response(INTERNAL)  # and what stands before says on the terminal what it was
 
 
 def _response(refusal: RefusedError) -> Response:

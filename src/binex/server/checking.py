@@ -6,23 +6,16 @@ from pathlib import Path
 from pydantic import Field
 
 from binex.adapters.registry import Registry
+from binex.analysis.graph_fold import GraphGroup, groups_of
 from binex.analysis.run_graph import GraphEdge, GraphNode, graph_of
-from binex.errors import Fault, WorkflowError
+from binex.errors import WorkflowError
 from binex.graph.dag import DAG
 from binex.loader import find_literal_keys, load_settings, parse_workflow
 from binex.models.base import Model
+from binex.models.complaint import Complaint, complaints_of, faults_of
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import now
 from binex.models.workflow import InputSpec, WorkflowSpec
-
-
-class Complaint(Model):
-    """Something about a text; without a place where a place means nothing."""
-
-    message: str
-    line: int | None = None
-    column: int | None = None
-    fix: str | None = None
 
 
 class TextGraph(Model):
@@ -30,6 +23,8 @@ class TextGraph(Model):
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
+    groups: tuple[GraphGroup, ...]
+    """What may be shown as one."""
 
 
 class CheckedText(Model):
@@ -61,9 +56,8 @@ def _check(text: str, name: str, folder: Path, registry: Registry) -> CheckedTex
     try:
         spec = parse_workflow(text, file=name, folder=folder, registry=registry)
     except WorkflowError as error:
-        faults = tuple(_complaint(fault) for fault in error.faults) or (Complaint(message=error.message),)
-        return CheckedText(is_usable=False, faults=faults)
-    warnings = tuple(_complaint(fault) for fault in find_literal_keys(spec.source)) if spec.source else ()
+        return CheckedText(is_usable=False, faults=faults_of(error))
+    warnings = complaints_of(find_literal_keys(spec.source)) if spec.source else ()
     return CheckedText(
         is_usable=True,
         name=spec.name,
@@ -85,8 +79,4 @@ def _graph(spec: WorkflowSpec) -> TextGraph:
         versions=Versions(binex="", python=""),
     )
     graph = graph_of(unborn, DAG.from_workflow(spec), [])
-    return TextGraph(nodes=graph.nodes, edges=graph.edges)
-
-
-def _complaint(fault: Fault) -> Complaint:
-    return Complaint(message=fault.message, line=fault.line, column=fault.column, fix=fault.fix)
+    return TextGraph(nodes=graph.nodes, edges=graph.edges, groups=groups_of(graph.nodes, graph.edges))

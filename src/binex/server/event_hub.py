@@ -1,8 +1,8 @@
 """Hands on what happens to everybody who follows: in order, numbered, and never slower than it happens.
 
-What is told is put aside at once, in a few microseconds; several times a second all of it is written down, once for
-everybody, and given to the followers. One who does not read is left behind: he can come back and go on after the last
-event that he has seen, as long as it is remembered.
+What is told is put aside at once, in a few microseconds. At the next opportunity, but only some times a second, all of
+it is written down, once for everybody, and given to the followers. One who does not read is left behind: he can come
+back and go on after the last event that he has seen, as long as it is remembered.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from binex.models.event import Event, Streamed
 from binex.server.refusals import RefusedError
-from binex.server.told import Told, tell
+from binex.server.told import MISSED, Told, tell
 
 MOST_FOLLOWERS: Final = 64
 MOST_WAITING_BYTES: Final = 1024 * 1024
@@ -22,9 +22,9 @@ _REMEMBERED: Final = 5_000
 _REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 _MOST_PENDING: Final = 20_000
 _PAUSE_S: Final = 0.04
-_FOR_ALL: Final = ("run", "end", "question")
+_FOR_ALL: Final = ("run", "end", "question", "reset")
 """What those hear who follow no single run."""
-RESET: Final = b'event: reset\ndata: {"type":"Reset","run_id":""}\n\n'
+RESET: Final = b"event: reset\ndata: " + MISSED.data + b"\n\n"
 
 
 class _Entry(NamedTuple):
@@ -95,6 +95,7 @@ class EventHub:
         self._first_id = self._last_id = time.time_ns() // 1_000_000
         self._known_from: dict[str, int] = {}
         self._flushing: asyncio.TimerHandle | None = None
+        self._flushed_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._has_ended = False
 
@@ -119,7 +120,7 @@ class EventHub:
             self._flush()
         self._pending.append(event)
         if self._flushing is None and not self._has_ended:
-            self._flushing = self._loop.call_later(_PAUSE_S, self._flush)
+            self._flushing = self._loop.call_at(self._flushed_at + _PAUSE_S, self._flush)
 
     def watch_begins(self, run_id: str) -> None:
         """Note that from now on all is told of a run of another process, and that before some may have been missed."""
@@ -171,6 +172,7 @@ class EventHub:
         pending, self._pending = self._pending, []
         if not pending:
             return
+        self._flushed_at = self._loop.time()
         entries = [self._written(told) for told in _joined(pending)]
         for entry in entries:
             self._remember(entry)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from binex.adapters.base import AgentAdapter
 from binex.errors import BinexError
@@ -34,12 +34,19 @@ class _Doing:
     work: "asyncio.Task[RunSummary] | None" = None
 
 
+class _Kind(NamedTuple):
+    """A session: what it may do."""
+
+    is_trusting: bool = False
+    is_read_only: bool = False
+
+
 _current: ContextVar[_Doing | None] = ContextVar("_current", default=None)
 """What the task belongs to in which an event is told."""
 
 
 class Executions:
-    """The runs of one server, on one session that is opened when it is first needed."""
+    """The runs of one server, on sessions that are opened when they are first needed."""
 
     def __init__(
         self,
@@ -53,7 +60,7 @@ class Executions:
         """Adapters that take the place of others in what is executed here."""
         self._publish = publish
         self._say = say
-        self._opening: dict[bool, asyncio.Task[Session]] = {}
+        self._opening: dict[_Kind, asyncio.Task[Session]] = {}
         self._owners: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -71,9 +78,20 @@ class Executions:
         Raises:
             StoreError: the store cannot be written.
         """
-        opening = self._opening.get(is_trusting)
+        return await self._session(_Kind(is_trusting=is_trusting))
+
+    async def looking_session(self) -> Session:
+        """What plans are made with: nothing is executed or connected to, and the store stays as it is.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return await self._session(_Kind(is_read_only=True))
+
+    async def _session(self, kind: _Kind) -> Session:
+        opening = self._opening.get(kind)
         if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-            opening = self._opening[is_trusting] = asyncio.create_task(self._open(is_trusting))
+            opening = self._opening[kind] = asyncio.create_task(self._open(kind))
         return await asyncio.shield(opening)
 
     async def start(self, work: Work, *, is_trusting: bool = False) -> str:
@@ -116,9 +134,9 @@ class Executions:
             for one in stuck:
                 one.cancel()
 
-    async def _open(self, is_trusting: bool) -> Session:
+    async def _open(self, kind: _Kind) -> Session:
         ready: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
-        owner = asyncio.create_task(self._own(ready, is_trusting))
+        owner = asyncio.create_task(self._own(ready, kind))
         self._owners.append(owner)
         either: set[asyncio.Future[Any]] = {ready, owner}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -126,14 +144,15 @@ class Executions:
             await owner
         return ready.result()
 
-    async def _own(self, ready: "asyncio.Future[Session]", is_trusting: bool) -> None:
+    async def _own(self, ready: "asyncio.Future[Session]", kind: _Kind) -> None:
         """Hold a session open, in the one task that opens it and closes it."""
         people = People(patience=Patience.ENDLESS)  # whoever looks at the page can answer
         opening = open_session(
             self._directory,
             listeners=(self.hear,),
             people=people,
-            is_trusting=is_trusting,
+            is_trusting=kind.is_trusting,
+            read_only=kind.is_read_only,
             stands_in=self.stands_in,
         )
         async with opening as session:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from binex.errors import InputError, suggest
 from binex.loader import Bound
@@ -46,8 +46,8 @@ class ForkBody(BaseModel):
     variables: dict[_Name, JsonValue] = Field(default_factory=dict)
     edits: Annotated[tuple[EditBody, ...], Field(max_length=1_000)] = ()
     workflow: _Name | None = None
-    max_cost: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
-    trust: bool = False
+    max_cost: Annotated[float | None, Field(ge=0, allow_inf_nan=False, strict=True)] = None
+    trust: StrictBool = False
 
 
 async def read_fork(body: ForkBody, session: Session, run: str, folder: Path) -> ForkRequest:
@@ -84,15 +84,7 @@ def _change(field: FieldBody, bound: Bound) -> Change:
             kind=ChangeKind.FIELD,
             node=field.node,
             path=("inputs",),
-            value=_implied(field.node, bound) | {str(path[1]): field.value},
+            value={**bound.dag.written_inputs(field.node), str(path[1]): field.value},
             option=option,
         )
     return Change(kind=ChangeKind.FIELD, node=field.node, path=path, value=field.value, option=option)
-
-
-def _implied(node: str, bound: Bound) -> dict[str, JsonValue]:
-    """What a node is given that declares nothing, written out."""
-    implied: dict[str, JsonValue] = {} if bound.spec.nodes[node].foreach is None else {"item": "${item}"}
-    for known, upstream, output in bound.dag.default_inputs(bound.dag.nodes[node]):
-        implied[known] = f"${{{upstream}.{output}}}"
-    return implied

@@ -35,8 +35,10 @@ class Hosts:
             name, port = port, "80"
         if port != str(self.port):
             return False
-        if name.startswith("[") and name.endswith("]"):
-            name = name[1:-1]
+        has_brackets = name.startswith("[") and name.endswith("]")
+        if has_brackets != (":" in name) or "%" in name:
+            return False  # an address of version 6 has brackets and no zone here, and nothing else has
+        name = name[1:-1] if has_brackets else name
         if is_loopback(self.host):
             return is_loopback(name)
         return _address(name) is not None or name.lower() in ("localhost", self.host.lower(), _own_name())

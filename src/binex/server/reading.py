@@ -7,7 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
+from starlette.responses import Response
+
 from binex.errors import BinexError
+from binex.server.sharing import Sharing
 from binex.stores.backends.filesystem import DATABASE
 from binex.stores.backends.memory import MemoryStore
 from binex.stores.backends.sqlite import open_sqlite_store
@@ -45,7 +48,10 @@ class Reader:
         self._loop = loop
         self._say = say
         self._said: set[str] = set()
+        self.answers: Sharing[Response] = Sharing()
+        """What is made of what is read; for the loop outside the thread."""
         self._store: RunStore | None = None
+        self._identity: tuple[int, int] | None = None
         self._opened = AsyncExitStack()
         self._turn = asyncio.Semaphore(_AT_A_TIME)
         self._opening = asyncio.Lock()
@@ -73,11 +79,13 @@ class Reader:
 
     async def _open(self) -> RunStore:
         async with self._opening:
-            if self._store is None and not (self._folder / DATABASE).exists():
+            identity = _identity(self._folder / DATABASE)
+            if identity is None:
                 return MemoryStore()
-            if self._store is None:
+            if self._store is None or identity != self._identity:  # an earlier one may still be asked by others
                 opening = open_sqlite_store(self._folder, read_only=True, on_notice=self._note, patience_s=_PATIENCE_S)
                 self._store = await self._opened.enter_async_context(opening)
+                self._identity = identity
             return self._store
 
     def _note(self, message: str) -> None:
@@ -95,6 +103,15 @@ class Reader:
             await self._opened.aclose()
         except BinexError as error:
             self._say(error.message)
+
+
+def _identity(database: Path) -> tuple[int, int] | None:
+    """Which file it is, so that one that takes its place is noticed; None where there is none."""
+    try:
+        found = database.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -12,6 +12,7 @@ from binex.errors import (
     RunError,
     RunOwnedError,
     StoreError,
+    UntrustedError,
     WorkflowError,
 )
 
@@ -57,6 +58,8 @@ def _status_of(error: BinexError) -> tuple[int, str]:  # noqa: PLR0911 - one lin
             return (410, "gone") if error.is_gone else (409, "answered")
         case RunOwnedError():
             return 409, "run_owned"
+        case UntrustedError():
+            return 409, "trust"
         case RunError():
             return 409, "run"
         case DamagedDataError():

@@ -1,12 +1,13 @@
 """Stands before everything else: who may ask, from where, and with what. Pure ASGI, so that nothing gets past it."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from binex.server.bodies import read_json, replayed
+from binex.server.bodies import MOST_BYTES, read_json, replayed
 from binex.server.hosts import Hosts
 from binex.server.keys import Keys
 from binex.server.odd_paths import LONGEST_ADDRESS, refuse_odd_path
@@ -18,7 +19,7 @@ _POLICY: Final = (
     "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-_HEADERS: Final = {
+COMMON_HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -29,6 +30,12 @@ _HEADERS: Final = {
 }
 """On every answer that does not say otherwise itself."""
 _WRITING: Final = ("POST", "PUT")
+_LOOKING: Final = re.compile(r"/api/(workflows/(check|plan)|runs/[^/]+/fork/plan)\Z")
+"""What is asked with a body and only looks: nothing is executed, connected to or written."""
+INTERNAL: Final = RefusedError(500, "internal", "something in Binex went wrong; the terminal says what")
+_LONGEST_HEADERS: Final = 64 * 1024
+_MOST_LOGIN_BYTES: Final = 4 * 1024
+"""Of what somebody sends who has not said the token yet."""
 
 
 def policy(nonce: str = "") -> str:
@@ -56,16 +63,19 @@ class Guard:
             headers = Headers(scope=scope)
             self._check(scope, headers)
             if scope["method"] in _WRITING:
-                data = await read_json(receive, headers.get("content-length", "").encode() or None)
+                most = _MOST_LOGIN_BYTES if scope["path"] == LOGIN else MOST_BYTES
+                data = await read_json(receive, headers.get("content-length", "").encode() or None, most)
                 receive = replayed(data, receive)
             await self._app(scope, receive, reply.send)
         except RefusedError as refusal:
             await reply.refuse(refusal)
         except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on
             self._say(f"internal error in {scope['method']} {scope['path']!r:.200}: {type(error).__name__}: {error}")
-            await reply.refuse(RefusedError(500, "internal", "something in Binex went wrong; the terminal says what"))
+            await reply.refuse(INTERNAL)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
+        if sum(len(name) + len(value) for name, value in headers.raw) > _LONGEST_HEADERS:
+            raise RefusedError(400, "headers", f"the headers are longer than {_LONGEST_HEADERS:,} bytes")
         self._check_sender(headers)
         refuse_odd_path(scope["raw_path"])
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
@@ -73,7 +83,7 @@ class Guard:
         method, path = scope["method"], scope["path"]
         is_api = path == "/api" or path.startswith("/api/")
         if not is_api and method not in ("GET", "HEAD"):
-            raise RefusedError(405, "method", f"nothing here is asked with {method!r:.20}")
+            raise RefusedError(405, "method", f"this is not asked with {method:.20}")
         is_login = path == LOGIN and method == "POST"
         cookies = [value for name, value in headers.raw if name == b"cookie"]
         if is_api and not is_login and not self._keys.is_known(cookies):
@@ -82,7 +92,8 @@ class Guard:
             kind, _, options = headers.get("content-type", "").partition(";")
             if kind.strip().lower() != JSON or options.strip().lower() not in ("", "charset=utf-8"):
                 raise RefusedError(415, "content_type", f"this takes {JSON} only")
-            if self._is_read_only and not is_login:
+            is_looking = method == "POST" and _LOOKING.match(path) is not None
+            if self._is_read_only and not is_login and not is_looking:
                 raise RefusedError(403, "read_only", "this server only shows", "start it without --read-only")
 
     def _check_sender(self, headers: Headers) -> None:
@@ -92,7 +103,8 @@ class Guard:
         origins = [value for name, value in headers.raw if name == b"origin"]
         if any(origin != b"http://" + named[0] for origin in origins):
             raise RefusedError(403, "origin", "another site's page asks for this")
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        sites = [value for name, value in headers.raw if name == b"sec-fetch-site"]
+        if any(site not in (b"same-origin", b"none") for site in sites):
             raise RefusedError(403, "origin", "another site's page asks for this")
 
 
@@ -107,7 +119,7 @@ class _Reply:
         if message["type"] == "http.response.start":
             self._has_begun = True
             given = {name.lower() for name, _ in message.get("headers", [])}
-            added = {**_HEADERS, "content-security-policy": policy()}
+            added = {**COMMON_HEADERS, "content-security-policy": policy()}
             missing = [(name.encode(), value.encode()) for name, value in added.items() if name.encode() not in given]
             message = {**message, "headers": [*message.get("headers", []), *missing]}
         await self._send(message)

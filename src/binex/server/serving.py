@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import Scope
@@ -16,6 +16,7 @@ from starlette.types import Scope
 from binex.adapters.base import AgentAdapter
 from binex.errors import InputError, StoreError
 from binex.server.app import create_app
+from binex.server.connections import Connection, most_waiting
 from binex.server.event_hub import EventHub
 from binex.server.executing import Executions
 from binex.server.hosts import Hosts, is_loopback
@@ -24,10 +25,9 @@ from binex.server.parts import Parts
 from binex.server.reading import open_reader
 from binex.server.watching import Watching
 
-_BACKLOG: Final = 512
-_MOST_CONNECTIONS: Final = 1_000
 _LONGEST_HEAD: Final = 64 * 1024
 _END_WITHIN_S: Final = 1.0
+_MOST_TOLD: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ async def serving(options: ServerOptions) -> AsyncIterator[Served]:
     port: int = listening.getsockname()[1]
     try:
         keys = Keys(options.token, port)
-        async with open_reader(options.directory, options.say) as reader:
+        async with _saying_what_goes_wrong(options.say), open_reader(options.directory, options.say) as reader:
             hub = EventHub()
             executions = Executions(options.directory, hub.publish, options.say, options.stands_in)
             watching = Watching(reader, hub, executions.is_here)
@@ -118,7 +118,7 @@ class _Server(uvicorn.Server):
     def __init__(self, make_app: Callable[[Callable[[Scope], None]], object]) -> None:
         config = uvicorn.Config(
             make_app(self.cut),  # type: ignore[arg-type]
-            http="h11",  # has a limit for what comes before a body
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -126,9 +126,8 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
             h11_max_incomplete_event_size=_LONGEST_HEAD,
-            backlog=_BACKLOG,
+            backlog=most_waiting(),
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
@@ -157,6 +156,26 @@ class _Server(uvicorn.Server):
                 reset = struct.pack("ii", 1, 0)  # or the system would go on sending what it has taken
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
                 transport.abort()
+
+
+@asynccontextmanager
+async def _saying_what_goes_wrong(say: Callable[[str], None]) -> AsyncIterator[None]:
+    """In the block what nobody waits for, such as accepting a connection, fails in one line, and in each only once."""
+    loop = asyncio.get_running_loop()
+    before, told = loop.get_exception_handler(), set[str]()
+
+    def tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        message = context["message"] if error is None else f"{context['message']}: {type(error).__name__}: {error}"
+        if message not in told and len(told) < _MOST_TOLD:
+            told.add(message)
+            say(f"the server goes on, and something went wrong: {message}")
+
+    loop.set_exception_handler(tell)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 def _require_safe(options: ServerOptions) -> None:

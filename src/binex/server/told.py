@@ -32,6 +32,10 @@ class Told(NamedTuple):
     data: bytes
 
 
+MISSED: Final = Told("reset", "", b'{"type":"Reset","run_id":""}')
+"""That more has happened than was seen: who follows has to ask for everything again."""
+
+
 def run_of(event: Event) -> str:
     """The run that an event is about; empty where it is about none."""
     match event:

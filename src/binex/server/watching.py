@@ -1,22 +1,23 @@
 """Sees what happens in runs that other processes execute, as long as somebody follows them."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from binex.analysis.following import events_of
+from binex.analysis.following import Watch, pause_after
 from binex.analysis.questions import open_questions
 from binex.analysis.runs import RunPage, list_runs
 from binex.errors import BinexError
-from binex.loader import bind_source
-from binex.models.event import QuestionAsked
+from binex.models.event import QuestionAsked, RunStarted
 from binex.models.question import Question
 from binex.models.run import Run, RunStatus
+from binex.server.bound import bind_kept
 from binex.server.event_hub import EventHub
 from binex.server.reading import Reader
-from binex.server.told import Told, tell, tell_change
+from binex.server.told import MISSED, Told, tell, tell_change
 from binex.stores.run_store import RunStore
 
 _OVERVIEW: Final = ""
@@ -38,7 +39,7 @@ class Watching:
         self._followers: Counter[str] = Counter()
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._begun: dict[str, asyncio.Event] = {}
-        self._seen: dict[str, Run | None] = {}
+        self._seen: dict[str, Watch] = {}
         self._lingering: set[asyncio.TimerHandle] = set()
 
     async def begin(self, run_id: str | None) -> None:
@@ -88,28 +89,27 @@ class Watching:
             self._begun[key].set()
 
     async def _watch_run(self, run_id: str) -> None:
-        """Tell what happens in a run until it ends, from the second look on: who follows has asked for the rest."""
+        """Tell what happens in a run from now on, also where it has ended and goes on; the rest can be asked for."""
         loop = asyncio.get_running_loop()
         begun, tell_all = self._begun[run_id], self._tell_all
-        is_here = self._is_here(run_id)
 
         async def watch(store: RunStore) -> None:
-            run, before = await store.get_run(run_id), self._seen.get(run_id)
-            self._seen[run_id] = run
-            is_first = not begun.is_set()
-            if run is None or is_here:
-                return
-            if run.status is not RunStatus.RUNNING and not is_first:
-                if run != before:  # it went on and ended between two looks
-                    loop.call_soon_threadsafe(tell_all, [tell_change(run)._replace(name="end")])
-                return
-            async for events in events_of(store, run, bind_source):
-                if is_first:
-                    is_first = False
-                    loop.call_soon_threadsafe(begun.set)
-                elif events:
-                    loop.call_soon_threadsafe(tell_all, [tell(event) for event in events])
-            self._seen[run_id] = await store.get_run(run_id)
+            while (run := await store.get_run(run_id)) is not None:
+                pause, began = _PAUSE_S, time.monotonic()
+                seen = self._seen.get(run_id)
+                if self._is_here(run_id):  # it tells all of it itself
+                    self._seen.pop(run_id, None)
+                elif seen is None:
+                    seen = Watch(store, run, bind_kept)
+                    await seen.begin()
+                    self._seen[run_id] = seen
+                else:
+                    if events := await seen.look():
+                        loop.call_soon_threadsafe(tell_all, [tell(event) for event in events])
+                    if not seen.has_ended:
+                        pause = pause_after(time.monotonic() - began)
+                loop.call_soon_threadsafe(begun.set)
+                await asyncio.sleep(pause)
 
         await self._reader.watch(watch)
 
@@ -121,10 +121,11 @@ class Watching:
             page, questions = await self._reader.ask(_look)
             runs = {run.id: run for run in page.runs}
             if before is not None:
-                changed = [run for run in reversed(page.runs) if before.get(run.id) != run]
-                for run in changed:
-                    if not self._is_here(run.id):
-                        self._hub.publish(_tell_run(run, before.get(run.id)))
+                if len(before) == _SEEN and before.keys().isdisjoint(runs):
+                    self._hub.publish(MISSED)  # there were more in the meantime than are looked at
+                for run in reversed(page.runs):
+                    if before.get(run.id) != run and not self._is_here(run.id):
+                        self._tell_all(_tell_run(run, before.get(run.id)))
                 for question in questions:
                     if question.id not in asked and not self._is_here(question.run_id):
                         self._hub.publish(QuestionAsked(question=question))
@@ -141,7 +142,12 @@ async def _look(store: RunStore) -> tuple[RunPage, list[Question]]:
     return await list_runs(store, limit=_SEEN), await open_questions(store)
 
 
-def _tell_run(run: Run, before: Run | None) -> Told:
-    told = tell_change(run)
-    has_ended = run.status is not RunStatus.RUNNING and (before is None or before.status is RunStatus.RUNNING)
-    return told._replace(name="end") if has_ended else told
+def _tell_run(run: Run, before: Run | None) -> list[Told]:
+    """What is told of a run that is not as it was *before*: that it began, where it is new, and that it has ended."""
+    told = [tell_change(run)]
+    if before is None:
+        told = [tell(RunStarted(run=run.model_copy(update={"counts": {}}), node_count=run.node_count))]
+    is_over = run.status is not RunStatus.RUNNING
+    if is_over and (before is None or before.status is RunStatus.RUNNING or before.resumed != run.resumed):
+        told.append(tell_change(run)._replace(name="end"))
+    return told

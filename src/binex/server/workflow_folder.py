@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -61,7 +62,7 @@ class WorkflowFolder:
         """The files that look like workflows; at most :data:`MOST_FILES`."""
         found: list[WorkflowFile] = []
         names: list[str] = []
-        if self.folder.is_dir():
+        with suppress(OSError):  # it is gone, or somebody else's
             names = sorted(path.name for path in islice(self.folder.iterdir(), _MOST_SEEN))
         for name in names:
             if len(found) == MOST_FILES or not _NAME.match(name):
@@ -112,11 +113,16 @@ class WorkflowFolder:
             raise RefusedError(422, "input", "the text has half a character in it") from None
         if len(data) > _MOST_BYTES:
             raise RefusedError(413, "body", f"a workflow has at most {_MOST_BYTES:,} bytes")
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._replace(folder, name, data, before)
-        finally:
-            os.close(folder)
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._replace(folder, name, data, before)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise RefusedError(
+                503, "file", f"{name} cannot be written: {error.strerror}", "look at its folder"
+            ) from None
         return WorkflowText(name=name, text=text, sha256=_hash(data))
 
     def _replace(self, folder: int, name: str, data: bytes, before: str | None) -> None:

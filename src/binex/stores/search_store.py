@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
-from binex.models.run_query import AttemptFigures, FoundRuns, FoundText, RunFigures, RunQuery
+from binex.models.run_query import AttemptFigures, CallFigures, FoundRuns, FoundText, RunFigures, RunQuery
 
 
 class SearchStore(Protocol):
@@ -48,4 +48,8 @@ class SearchStore(Protocol):
 
         Without those that were taken over from other runs, and without what was settled without asking an agent.
         """
+        ...
+
+    def list_call_figures(self, query: RunQuery) -> AsyncIterator[list[CallFigures]]:
+        """What is counted of each call of a model in these runs, in pieces; not of one that no budget allowed."""
         ...

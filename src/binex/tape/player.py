@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from binex.errors import ReplayError
-from binex.models.call import Body, Call, CallKind
+from binex.models.call import ENDED_FIRST, Body, Call, CallKind, is_cancellation
 from binex.tape.asked import Asked
 from binex.tape.difference import shorten_text
 from binex.tape.nearest import describe_nearest
-from binex.tape.recorder import ENDED_FIRST, CutOffError, Recorded, is_cancellation
+from binex.tape.recorder import CutOffError, Recorded
 
 
 class Player:

@@ -15,15 +15,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
 from binex.errors import ReplayError
-from binex.models.call import BodyPart, Call, CallKind, Chunk, Usage
+from binex.models.call import BodyPart, Call, CallKind, Chunk, Usage, was_given_up
 
 Headers = Sequence[tuple[str, str]]
-
-ENDED_FIRST: Final = "the attempt ended first"
-"""The error of a call that was still going on when its attempt ended."""
 
 
 class CutOffError(ReplayError):
@@ -49,12 +46,7 @@ class Recorded:
     @property
     def was_cancelled(self) -> bool:
         """Whether who had asked gave it up, or was ended; then it never comes to an end by itself."""
-        return self.error is not None and (self.error == ENDED_FIRST or is_cancellation(self.error))
-
-
-def is_cancellation(error: str) -> bool:
-    """Whether the error of a call says that who had made it gave it up."""
-    return error.partition(":")[0] == "CancelledError"
+        return was_given_up(self.error)
 
 
 class Taping(Protocol):

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from binex.errors import ReplayError
-from binex.models.call import CallKind, Spend
+from binex.models.call import ENDED_FIRST, CallKind, Spend
 from binex.models.span_ids import call_span_id
 from binex.models.task import now
 from binex.tape.asked import Asked
 from binex.tape.bodies import Chains, Wholes
 from binex.tape.call_taping import CallTaping, enclosing_call
 from binex.tape.cutting import Cutter
-from binex.tape.recorder import ENDED_FIRST, CutOffError, Headers, Recorded, Sink
+from binex.tape.recorder import CutOffError, Headers, Recorded, Sink
 from binex.tape.redaction import Redactor
 from binex.tape.refusal import watch_network
 

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
-import { apiPath, isRecord } from "./client";
+import { apiPath, get, isRecord } from "./client";
+import { noteConnection } from "./connection";
 import type { Json } from "./types";
 
 export const KINDS = ["run", "task", "call", "token", "question", "end", "reset"] as const;
@@ -15,6 +16,7 @@ type Listener = (told: Told) => void;
 /** The number of the event with which a run began, where it was heard of: what came since then can be asked for. */
 const begun = new Map<string, string>();
 const MOST_REMEMBERED = 500;
+const TRY_AGAIN_MS = 1500;
 
 /**
  * One stream for all who listen to the same. A browser has few connections to one address for all its tabs together,
@@ -23,6 +25,7 @@ const MOST_REMEMBERED = 500;
 class Channel {
   private readonly listeners = new Set<Listener>();
   private source: EventSource | null = null;
+  private retry: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly run: string | null) {}
 
@@ -50,8 +53,10 @@ class Channel {
   }
 
   private open(): void {
-    if (this.source !== null) return;
+    if (this.source !== null || this.retry !== null) return;
     this.source = new EventSource(apiPath(["events"], { run: this.run, since: this.run === null ? null : begun.get(this.run) }));
+    this.source.onopen = () => noteConnection(true);
+    this.source.onerror = () => this.broke();
     for (const kind of KINDS) {
       this.source.addEventListener(kind, (event: MessageEvent<string>) => {
         try {
@@ -65,9 +70,31 @@ class Channel {
     }
   }
 
+  /** A browser tries again by itself, unless it was answered otherwise than with events; then it is asked here. */
+  private broke(): void {
+    noteConnection(false);
+    if (this.source?.readyState !== EventSource.CLOSED) return;
+    this.source = null;
+    this.retry = setTimeout(() => void this.comeBack(), TRY_AGAIN_MS);
+  }
+
+  private async comeBack(): Promise<void> {
+    try {
+      await get("/api/session"); // who is no longer signed in is told so
+    } catch {
+      // It goes on trying as long as somebody listens.
+    }
+    if (this.retry === null) return;
+    this.retry = null;
+    this.open();
+    this.tell({ kind: "reset", data: {} });
+  }
+
   private close(): void {
     this.source?.close();
     this.source = null;
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = null;
   }
 
   private tell(told: Told): void {

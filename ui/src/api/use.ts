@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError, get } from "./client";
+import { AGAIN } from "./connection";
 
 export interface Fetched<T> {
   data: T | null;
@@ -32,6 +33,12 @@ export function useGet<T>(path: string | null): Fetched<T> {
     return () => stop.abort();
   }, [path, turn]);
   const isCurrent = kept.path === path;
+  const isLost = isCurrent && kept.error?.status === 0;
+  useEffect(() => {
+    if (!isLost) return;
+    window.addEventListener(AGAIN, reload);
+    return () => window.removeEventListener(AGAIN, reload);
+  }, [isLost, reload]);
   return {
     data: isCurrent ? kept.data : null,
     error: isCurrent ? kept.error : null,
@@ -40,11 +47,14 @@ export function useGet<T>(path: string | null): Fetched<T> {
   };
 }
 
-/** *act*, called at most once in *pause* milliseconds, and once more after the last time that it was asked for. */
+const SOON = 50;
+
+/** *act*, called soon after it is asked for, and at most once in *pause* milliseconds. */
 export function useThrottled(act: () => void, pause: number): () => void {
   const latest = useRef(act);
   latest.current = act;
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const last = useRef(-Infinity);
   useEffect(
     () => () => {
       if (timer.current !== null) clearTimeout(timer.current);
@@ -56,7 +66,8 @@ export function useThrottled(act: () => void, pause: number): () => void {
     if (timer.current !== null) return;
     timer.current = setTimeout(() => {
       timer.current = null;
+      last.current = performance.now();
       latest.current();
-    }, pause);
+    }, Math.max(SOON, last.current + pause - performance.now()));
   }, [pause]);
 }

@@ -61,6 +61,12 @@ export function moment(text: string): string {
   return Number.isNaN(at.getTime()) ? text : dated.format(at);
 }
 
+/** The same moment in UTC, for whoever is in another zone. */
+export function inUtc(text: string): string {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? text : `${at.toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;
+}
+
 export function ago(text: string, now = Date.now()): string {
   const seconds = (now - new Date(text).getTime()) / 1000;
   if (Number.isNaN(seconds)) return text;
@@ -69,6 +75,18 @@ export function ago(text: string, now = Date.now()): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
   return plural(Math.floor(seconds / 86_400), "day") + " ago";
+}
+
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
+
+/** Text in which what cannot be seen is named, so that no text looks like another one: `⟨ESC⟩`, `⟨U+202E⟩`. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (one, at: number) => {
+    const code = one.charCodeAt(0);
+    if (code === 0x0d && text[at + 1] === "\n") return "";
+    if (code === 0x1b) return "⟨ESC⟩";
+    return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  });
 }
 
 /** Text as it is, all else as JSON in one line. */

@@ -28,6 +28,14 @@ export function go(address: string, { replace = false } = {}): void {
   }
 }
 
+/** The address of this view with other values in it; null takes one out. */
+export function altered(changes: Query): string {
+  const { parts, query } = readRoute(window.location.hash);
+  const values: Record<string, Query[string]> = {};
+  for (const name of new Set(query.keys())) values[name] = query.getAll(name);
+  return href(parts, { ...values, ...changes });
+}
+
 export function readRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const parts = path.split("/").filter(Boolean).map(decoded);

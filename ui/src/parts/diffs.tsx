@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Json, JsonChange, TextDiff, ValueDiff } from "../api/types";
-import { beginning, count, inLines, plural } from "../lib/format";
+import { beginning, count, inLines, plural, visible } from "../lib/format";
 import { LongText } from "./long_text";
 
 const FIRST_PIECES = 400;
@@ -40,9 +40,9 @@ export function TextDiffShown({ diff }: { diff: TextDiff }) {
       <pre className="prose diff-text" tabIndex={0} aria-label="text that was changed">
         {diff.skipped > 0 && <span className="faint">… {count(diff.skipped)} characters are the same …{"\n"}</span>}
         {diff.pieces.slice(0, most).map(([change, text], index) => {
-          if (change === "deleted") return <del key={index}>{text}</del>;
-          if (change === "inserted") return <ins key={index}>{text}</ins>;
-          return <span key={index}>{isWhole ? text : shortened(text)}</span>;
+          if (change === "deleted") return <del key={index}>{visible(text)}</del>;
+          if (change === "inserted") return <ins key={index}>{visible(text)}</ins>;
+          return <span key={index}>{visible(isWhole ? text : shortened(text))}</span>;
         })}
         {diff.left_out > 0 && <span className="faint">{"\n"}… {count(diff.left_out)} characters are the same …</span>}
       </pre>
@@ -84,9 +84,9 @@ function JsonDiffShown({ changes, isCut }: { changes: readonly JsonChange[]; isC
               <TextDiffShown diff={change.text} />
             ) : (
               <p className="json-change">
-                {change.kind !== "added" && <del>{beginning(inLines(change.before), LONGEST)}</del>}
+                {change.kind !== "added" && <del>{visible(beginning(inLines(change.before), LONGEST))}</del>}
                 {change.kind === "changed" && <span aria-hidden="true"> → </span>}
-                {change.kind !== "removed" && <ins>{beginning(inLines(change.after), LONGEST)}</ins>}
+                {change.kind !== "removed" && <ins>{visible(beginning(inLines(change.after), LONGEST))}</ins>}
               </p>
             )}
           </li>

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { isRecord } from "../api/client";
 import type { Json } from "../api/types";
-import { beginning, inLine, plural } from "../lib/format";
+import { beginning, inLine, plural, visible } from "../lib/format";
 
 const PAGE = 50;
 const MOST_COLUMNS = 30;
@@ -11,10 +11,18 @@ const LONGEST = 200;
 export function columnsOf(value: Json): string[] | null {
   if (!Array.isArray(value) || value.length === 0) return null;
   const sample = value.slice(0, 200);
+  const width = Array.isArray(sample[0]) ? sample[0].length : 0;
+  if (width > 0 && width <= MOST_COLUMNS && sample.every((row) => Array.isArray(row) && row.length === width && row.every(isPlain))) {
+    return Array.from({ length: width }, (_, index) => String(index));
+  }
   if (!sample.every((row) => isRecord(row))) return null;
   const names = new Set<string>();
   for (const row of sample) if (isRecord(row)) Object.keys(row).forEach((name) => names.add(name));
   return names.size > 0 && names.size <= MOST_COLUMNS ? [...names] : null;
+}
+
+function isPlain(value: Json): boolean {
+  return typeof value !== "object" || value === null;
 }
 
 export function Grid({ rows, columns }: { rows: Json[]; columns: string[] }) {
@@ -27,7 +35,7 @@ export function Grid({ rows, columns }: { rows: Json[]; columns: string[] }) {
             <tr>
               {columns.map((name) => (
                 <th key={name} scope="col">
-                  {name}
+                  {visible(name)}
                 </th>
               ))}
             </tr>
@@ -36,10 +44,10 @@ export function Grid({ rows, columns }: { rows: Json[]; columns: string[] }) {
             {rows.slice(0, most).map((row, index) => (
               <tr key={index}>
                 {columns.map((name) => {
-                  const cell = isRecord(row) ? row[name] : undefined;
+                  const cell = isRecord(row) ? row[name] : Array.isArray(row) ? row[Number(name)] : undefined;
                   return (
                     <td key={name} className={typeof cell === "number" ? "number" : ""}>
-                      {cell === undefined ? "" : beginning(inLine(cell), LONGEST)}
+                      {cell === undefined ? "" : visible(beginning(inLine(cell), LONGEST))}
                     </td>
                   );
                 })}

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Json } from "../api/types";
-import { beginning, plural } from "../lib/format";
+import { beginning, plural, visible } from "../lib/format";
 import { Icon } from "./icon";
 
 const PAGE = 100;
@@ -18,7 +18,7 @@ export function JsonTree({ value, label = "value" }: { value: Json; label?: stri
 function Branch({ name, value, depth }: { name?: string | number; value: Json; depth: number }) {
   const [isOpen, setOpen] = useState(depth < 2);
   const [most, setMost] = useState(PAGE);
-  const key = name === undefined ? null : <span className={typeof name === "number" ? "json-index" : "json-key"}>{name}</span>;
+  const key = name === undefined ? null : <span className={typeof name === "number" ? "json-index" : "json-key"}>{visible(String(name))}</span>;
   if (typeof value !== "object" || value === null) {
     return (
       <div className="json-leaf">
@@ -71,7 +71,7 @@ function Leaf({ value }: { value: null | boolean | number | string }) {
   const shown = isWhole ? value : beginning(value, LONGEST);
   return (
     <span className="json-text">
-      {shown === "" ? <span className="faint">empty text</span> : shown}
+      {shown === "" ? <span className="faint">empty text</span> : visible(shown)}
       {shown.length < value.length && (
         <button type="button" className="button small" onClick={() => setWhole(true)}>
           … show all

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { beginning, bytes } from "../lib/format";
+import { beginning, bytes, visible } from "../lib/format";
 import { Copy } from "./copy";
 
 const FIRST = 8000;
@@ -16,7 +16,7 @@ export function LongText({ text, label = "text", mono = true }: { text: string; 
         <Copy text={text} label={`Copy the ${label}`} />
       </div>
       <pre className={mono ? "" : "prose"} tabIndex={0} aria-label={label}>
-        {shown}
+        {visible(shown)}
       </pre>
       {shown.length < text.length && (
         <button type="button" className="button small" onClick={() => setMost(most + MORE)}>

@@ -1,5 +1,6 @@
 import MarkdownIt from "markdown-it";
 import { createElement, type ReactNode } from "react";
+import { visible } from "../lib/format";
 
 // HTML in the text is text; what is rendered are React nodes made from tokens, never a string of HTML.
 const parser = new MarkdownIt({ html: false, linkify: false, typographer: false });
@@ -13,7 +14,7 @@ type Token = ReturnType<typeof parser.parse>[number];
 
 /** Text in Markdown. Links lead to http and https alone; pictures are named and not fetched. */
 export default function Markdown({ text }: { text: string }) {
-  return <div className="markdown">{render(parser.parse(text, {}))}</div>;
+  return <div className="markdown">{render(parser.parse(visible(text), {}))}</div>;
 }
 
 function render(tokens: readonly Token[]): ReactNode[] {

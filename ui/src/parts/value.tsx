@@ -2,6 +2,7 @@ import { lazy, Suspense, useState } from "react";
 import { apiPath } from "../api/client";
 import type { Json } from "../api/types";
 import { inLines } from "../lib/format";
+import { Copy } from "./copy";
 import { columnsOf, Grid } from "./grid";
 import { JsonTree } from "./json_tree";
 import { LongText } from "./long_text";
@@ -23,12 +24,15 @@ export function Value({ value, artifact, label = "value" }: { value: Json; artif
   return (
     <div className="value">
       {forms.length > 1 && (
-        <div className="segments" role="group" aria-label={`How to show the ${label}`}>
-          {forms.map((one) => (
-            <button key={one} type="button" aria-pressed={one === form} onClick={() => setAsked(one)}>
-              {TITLES[one]}
-            </button>
-          ))}
+        <div className="value-tools">
+          <div className="segments" role="group" aria-label={`How to show the ${label}`}>
+            {forms.map((one) => (
+              <button key={one} type="button" aria-pressed={one === form} onClick={() => setAsked(one)}>
+                {TITLES[one]}
+              </button>
+            ))}
+          </div>
+          {form !== "text" && <Copy text={() => inLines(value)} label={`Copy the ${label}`} />}
         </div>
       )}
       <Shown value={value} form={form} artifact={artifact} label={label} />

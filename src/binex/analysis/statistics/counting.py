@@ -1,17 +1,17 @@
-"""Adding up what is known of runs and attempts."""
+"""Adding up what is known of runs, attempts and calls."""
 
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from binex.models.run_query import AttemptFigures, RunFigures
+from binex.models.run_query import AttemptFigures, CallFigures, RunFigures
 
 _ENDED: Final = frozenset({"completed", "failed", "timed_out", "over_budget"})
 """What came to an end by itself: not what was cancelled or interrupted, and not what runs or waits."""
 
 
 class Counter:
-    """The sums over some runs, or over the tasks of one node."""
+    """The sums over some runs, over the tasks of one node, or over the calls of one model."""
 
     __slots__ = (
         "cost_usd",
@@ -49,6 +49,11 @@ class Counter:
             self.retries += 1
         self._spend(attempt)
 
+    def add_call(self, call: CallFigures) -> None:
+        """Count a call."""
+        self._settle(call.status, call.duration_ms)
+        self._spend(call)
+
     @classmethod
     def sum_of(cls, counters: Iterable["Counter"]) -> "Counter":
         """All of them together."""
@@ -65,7 +70,7 @@ class Counter:
             self.passed += status == "completed"
             self.durations.append(duration_ms)
 
-    def _spend(self, figures: RunFigures | AttemptFigures) -> None:
+    def _spend(self, figures: RunFigures | AttemptFigures | CallFigures) -> None:
         self.cost_usd += figures.cost_usd
         self.unpriced += figures.unpriced_calls
         self.input_tokens += figures.input_tokens

@@ -1,4 +1,4 @@
-"""How workflows do over time, as a picture.
+"""How workflows or models do over time, as a picture.
 
 Colours are those of M. Okabe and K. Ito, which people with any kind of colour vision can tell apart
 (https://jfly.uni-koeln.de/color/); each line has a mark of its own besides.
@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from binex.analysis.statistics.stats import Bucket, Series, StatsReport
+from binex.analysis.statistics.report import Bucket, Series, StatsReport
 from binex.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def require_picture(file: Path) -> None:
 
 
 def write_plot(report: StatsReport, file: Path) -> None:
-    """Draw success, latency and cost over time into *file*: of one workflow and its nodes, or of all workflows.
+    """Draw success, latency and cost over time into *file*: of a workflow and its nodes, of all, or of models.
 
     Raises:
         InputError: there is nothing to draw.
         StoreError: the file cannot be written.
     """
     if not report.series:
-        raise InputError("there is nothing to draw: no runs")
+        raise InputError("there is nothing to draw: " + ("no model was asked" if report.is_of_models else "no runs"))
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -71,17 +71,18 @@ def write_plot(report: StatsReport, file: Path) -> None:
 def _draw(figure: "Figure", report: StatsReport, nodes: Sequence[Series]) -> None:
     wholes = [series for series in report.series if not series.node]
     is_one = len(wholes) == 1
-    name = _name(wholes[0].workflow) if is_one else f"{len(wholes)} workflows"
-    figure.suptitle(f"{name}: runs by {report.by}", fontsize=14, fontweight="bold")
+    one, many = ("call", "calls") if report.is_of_models else ("run", "runs")
+    name = _name(wholes[0].name) if is_one else f"{len(wholes)} {'models' if report.is_of_models else 'workflows'}"
+    figure.suptitle(f"{name}: {many} by {report.by}", fontsize=14, fontweight="bold")
     panels = figure.subplots(5 if nodes else 4, 1, sharex=True)
     if is_one:
-        _draw_counts(panels[0], wholes[0])
-        _draw_success(panels[1], wholes[:1], has_band=True)
-        _draw_quantiles(panels[2], wholes[0])
+        _draw_counts(panels[0], wholes[0], many)
+        _draw_success(panels[1], wholes[:1], many, has_band=True)
+        _draw_quantiles(panels[2], wholes[0], one)
     else:
         _draw_lines(panels[0], _largest(wholes, lambda one: one.figures.count), _count)
-        panels[0].set(title="Runs", ylabel="runs")
-        _draw_success(panels[1], _largest(wholes, lambda one: one.figures.count), has_band=False)
+        panels[0].set(title=many.capitalize(), ylabel=many)
+        _draw_success(panels[1], _largest(wholes, lambda one: one.figures.count), many, has_band=False)
         _draw_lines(panels[2], _largest(wholes, lambda one: one.figures.count), _median_s)
         panels[2].set(title="Median duration", ylabel="seconds")
     _draw_lines(panels[-1], _largest(wholes, lambda one: one.figures.cost_usd), _cost)
@@ -103,7 +104,7 @@ def _draw(figure: "Figure", report: StatsReport, nodes: Sequence[Series]) -> Non
 _SUCCESS: Final = "Success"
 
 
-def _draw_counts(panel: "Axes", series: Series) -> None:
+def _draw_counts(panel: "Axes", series: Series, many: str) -> None:
     times = _times(series)
     rates = [bucket.figures.success for bucket in series.buckets]
     passed = [0 if rate is None else rate.passed for rate in rates]
@@ -118,10 +119,10 @@ def _draw_counts(panel: "Axes", series: Series) -> None:
         below = [good + bad for good, bad in zip(passed, failed, strict=True)]
         panel.bar(times, other, width, bottom=below, label="not ended", color="#BBBBBB", hatch="..", edgecolor="white")
     panel.margins(y=0.08)
-    panel.set(title="Runs", ylabel="runs")
+    panel.set(title=many.capitalize(), ylabel=many)
 
 
-def _draw_success(panel: "Axes", series: Sequence[Series], *, has_band: bool) -> None:
+def _draw_success(panel: "Axes", series: Sequence[Series], many: str, *, has_band: bool) -> None:
     _draw_lines(panel, series, _success_percent, is_named=len(series) > 1, label="completed")
     if has_band:
         known = [bucket for bucket in series[0].buckets if bucket.figures.success is not None]
@@ -134,14 +135,14 @@ def _draw_success(panel: "Axes", series: Sequence[Series], *, has_band: bool) ->
             color=_GOOD,
             label="95 % interval",
         )
-    panel.set(title=_SUCCESS, ylabel="% of runs", ylim=(-3, 103))
+    panel.set(title=_SUCCESS, ylabel=f"% of {many}", ylim=(-3, 103))
 
 
-def _draw_quantiles(panel: "Axes", series: Series) -> None:
+def _draw_quantiles(panel: "Axes", series: Series, one: str) -> None:
     values: dict[str, Value] = {"99 %": _p99_s, "90 %": _p90_s, "median": _median_s}
     for number, (label, value) in enumerate(values.items()):
         _draw_lines(panel, [series], value, is_named=False, label=label, first=number)
-    panel.set(title="Duration of a run", ylabel="seconds")
+    panel.set(title=f"Duration of a {one}", ylabel="seconds")
 
 
 def _draw_lines(
@@ -156,7 +157,7 @@ def _draw_lines(
             marker=_MARKS[number],
             markersize=4,
             linewidth=1.5,
-            label=_name(one.node or one.workflow) if is_named else label,
+            label=_name(one.name) if is_named else label,
         )
 
 

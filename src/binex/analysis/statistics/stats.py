@@ -1,163 +1,116 @@
-"""How workflows and their nodes do over time: success, latency, cost, retries, tokens."""
+"""How workflows, their nodes and models do over time: success, latency, cost, retries, tokens."""
 
 from collections.abc import AsyncIterable, Mapping
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from binex.analysis.repetition.wilson import wilson_interval
 from binex.analysis.statistics.counting import Counter, quantile
+from binex.analysis.statistics.report import Bucket, Figures, Latency, Rate, Series, StatsReport, Trend
 from binex.analysis.statistics.time_buckets import Span, TimeBuckets
-from binex.models.base import AnyText, Model
-from binex.models.run_query import AttemptFigures, RunQuery
+from binex.models.run_query import AttemptFigures, CallFigures, RunFigures, RunQuery
 from binex.stores.run_store import RunStore
 
 
-class Rate(Model):
-    """How often something went well."""
+class _Key(NamedTuple):
+    """Whose series it is."""
 
-    passed: int
-    """How many times it did."""
-    total: int
-    """Of how many that count."""
-    rate: float
-    """The share."""
-    low: float
-    """The true share is probably (95 %) above this: the lower bound of Wilson's interval."""
-    high: float
-    """The true share is probably below this."""
+    workflow: str = ""
+    node: str = ""
+    model: str = ""
 
 
-class Latency(Model):
-    """How long it took, in milliseconds: quantiles, interpolated between the two nearest values."""
+class _Counted:
+    """Runs in their parts of the time, and a counter of each part for every series."""
 
-    p50: float
-    p90: float
-    p99: float
+    def __init__(self, runs: list[RunFigures], by: Span | None) -> None:
+        began = {run.run_id: datetime.fromisoformat(run.started_at) for run in runs}
+        self.buckets = TimeBuckets.over(min(began.values()), max(began.values()), by)
+        self.place: Final[Mapping[str, int]] = {
+            run_id: self.buckets.part_of(moment) for run_id, moment in began.items()
+        }
+        self.counters: dict[_Key, list[Counter]] = {}
 
-
-class Figures(Model):
-    """What is counted of runs, or of the tasks of one node, in some span of time."""
-
-    count: int = 0
-    """How many runs or tasks there were, whatever became of them."""
-    success: Rate | None = None
-    """How many of those that came to an end by themselves completed: not those that were cancelled, interrupted, or
-    are still running or waiting. None where none did."""
-    latency: Latency | None = None
-    """How long those took that completed or failed; of a task, its last attempt."""
-    cost_usd: float = 0.0
-    """What all calls of models cost together, as far as prices are known."""
-    unpriced_calls: int = 0
-    """How many calls have no known price."""
-    retries: int | None = None
-    """How many attempts were followed by another one; for runs, those of all their tasks. None where only the runs
-    were counted, since no workflow was asked for."""
-    input_tokens: int = 0
-    output_tokens: int = 0
+    def of(self, key: _Key) -> list[Counter]:
+        """The counters of a series."""
+        found = self.counters.get(key)
+        return found if found is not None else self.counters.setdefault(key, self.buckets.new(Counter))
 
 
-class Bucket(Model):
-    """A part of the span of time."""
-
-    start: datetime
-    """Where it begins."""
-    figures: Figures
-
-
-class Trend(Model):
-    """How the later half of the buckets with anything in them differs from the earlier one."""
-
-    success: float | None = None
-    """By how much the share of successes has grown, as in -0.05."""
-    is_success_clear: bool = False
-    """Whether the two intervals do not overlap, so that it hardly is chance."""
-    latency: float | None = None
-    """By how much the median latency has grown, relative to what it was, as in 0.2."""
-
-
-class Series(Model):
-    """A workflow, or one of its nodes, over time."""
-
-    workflow: AnyText
-    """The workflow's name."""
-    node: AnyText = ""
-    """The node; empty for whole runs."""
-    figures: Figures
-    """All together."""
-    trend: Trend
-    """Where it goes."""
-    buckets: tuple[Bucket, ...] = ()
-    """The parts of the span, in their order; empty ones too."""
-
-
-class StatsReport(Model):
-    """How workflows do over time; what `binex stats --json` prints."""
-
-    by: Span
-    """How long a bucket is."""
-    since: datetime | None = None
-    """Where the first bucket begins; None where there is no run."""
-    until: datetime | None = None
-    """Where the last one ends."""
-    series: tuple[Series, ...] = ()
-    """Each workflow by its name; where one was asked for, it and then its nodes, in the order in which they run."""
-
-
-async def find_stats(
+async def find_stats(  # noqa: PLR0913 - what can be asked
     store: RunStore,
     workflow: str | None = None,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
     by: Span | None = None,
+    is_of_models: bool = False,
+    has_forks: bool = False,
 ) -> StatsReport:
     """How all workflows do, or one of them with its nodes; by the time at which runs began.
 
-    Imported runs count; forks and replays do not: they execute a part only, or are answered from a tape.
+    With *is_of_models* how the models do that were asked in these runs. Imported runs count; forks do where it is said,
+    as what they executed was paid for, though it is only a part; replays never: they are answered from a tape.
 
     Raises:
         InputError: the buckets *by* which it is asked for would be too many.
     """
-    query = RunQuery(workflow=workflow, since=since, until=until, is_whole=True)
+    query = RunQuery(workflow=workflow, since=since, until=until, is_whole=not has_forks, is_live=has_forks)
     runs = await store.list_run_figures(query)
     if not runs:
-        return StatsReport(by=by or Span.DAY)
-    began = {run.run_id: datetime.fromisoformat(run.started_at) for run in runs}
-    buckets = TimeBuckets.over(min(began.values()), max(began.values()), by)
-    place = {run_id: buckets.part_of(moment) for run_id, moment in began.items()}
-    counters: dict[tuple[str, str], list[Counter]] = {}
-    for run in runs:
-        counters.setdefault((run.workflow, ""), buckets.new(Counter))[place[run.run_id]].add_run(run)
-    if workflow is not None:
-        await _count_attempts(store.list_attempt_figures(query), place, workflow, counters, buckets)
-    order = sorted(counters) if workflow is None else list(counters)
+        return StatsReport(by=by or Span.DAY, is_of_models=is_of_models, has_forks=has_forks)
+    counted = _Counted(runs, by)
+    if is_of_models:
+        await _count_calls(store.list_call_figures(query), counted, workflow or "")
+    else:
+        for run in runs:
+            counted.of(_Key(run.workflow))[counted.place[run.run_id]].add_run(run)
+    wholes = [Counter.sum_of(counters) for counters in counted.counters.values()]
+    has_retries = workflow is not None and not is_of_models
+    if workflow is not None and not is_of_models:
+        await _count_attempts(store.list_attempt_figures(query), counted, workflow)
+    series = tuple(
+        _series(key, counters, counted.buckets.starts, has_retries=has_retries)
+        for key, counters in counted.counters.items()
+    )
     return StatsReport(
-        by=buckets.span,
-        since=buckets.starts[0],
-        until=buckets.end,
-        series=tuple(_series(key, counters[key], buckets.starts, has_retries=workflow is not None) for key in order),
+        by=counted.buckets.span,
+        since=counted.buckets.starts[0],
+        until=counted.buckets.end,
+        series=tuple(sorted(series, key=_order)) if workflow is None or is_of_models else series,
+        total=_figures(Counter.sum_of(wholes)),
+        is_of_models=is_of_models,
+        has_forks=has_forks,
     )
 
 
-async def _count_attempts(
-    pieces: AsyncIterable[list[AttemptFigures]],
-    place: Mapping[str, int],
-    workflow: str,
-    counters: dict[tuple[str, str], list[Counter]],
-    buckets: TimeBuckets,
-) -> None:
-    whole = counters[workflow, ""]
+async def _count_attempts(pieces: AsyncIterable[list[AttemptFigures]], counted: _Counted, workflow: str) -> None:
+    whole = counted.of(_Key(workflow))
     async for piece in pieces:
         for attempt in piece:
-            at = place.get(attempt.run_id)
+            at = counted.place.get(attempt.run_id)
             if at is not None:  # else the run has begun since
-                counters.setdefault((workflow, attempt.node), buckets.new(Counter))[at].add_attempt(attempt)
+                counted.of(_Key(workflow, attempt.node))[at].add_attempt(attempt)
                 whole[at].retries += not attempt.is_final
 
 
-def _series(key: tuple[str, str], counters: list[Counter], starts: list[datetime], *, has_retries: bool) -> Series:
+async def _count_calls(pieces: AsyncIterable[list[CallFigures]], counted: _Counted, workflow: str) -> None:
+    async for piece in pieces:
+        for call in piece:
+            at = counted.place.get(call.run_id)
+            if at is not None:
+                counted.of(_Key(workflow, model=call.model))[at].add_call(call)
+
+
+def _order(series: Series) -> tuple[float, str]:
+    return (-series.figures.cost_usd if series.model else 0.0, series.name)
+
+
+def _series(key: _Key, counters: list[Counter], starts: list[datetime], *, has_retries: bool) -> Series:
     return Series(
-        workflow=key[0],
-        node=key[1],
+        workflow=key.workflow,
+        node=key.node,
+        model=key.model,
         figures=_figures(Counter.sum_of(counters), has_retries=has_retries),
         trend=_trend([counter for counter in counters if counter.count]),
         buckets=tuple(

@@ -11,6 +11,7 @@ from binex.analysis.failures.classes import FailureClass
 from binex.analysis.failures.groups import FailureGroup, group_failures
 from binex.analysis.find import find_task
 from binex.analysis.state import as_seen
+from binex.analysis.tasks.model_rounds import Round
 from binex.analysis.tasks.parts import AttemptDetail, Given, ItemShort, OutputDetail, PartReader, shorten_items
 from binex.analysis.tasks.values import Binds, read_values
 from binex.analysis.trace import TaskTrace, trace_of
@@ -43,7 +44,9 @@ class TaskDetail(Model):
     executed_task: str
     """What it is called there."""
     attempts: tuple[AttemptDetail, ...] = ()
-    """Every attempt, in order; those of the run that executed it."""
+    """Every attempt that has ended, in order; those of the run that executed it."""
+    rounds_so_far: tuple[Round, ...] = ()
+    """What was said between it and models in the attempt that has not ended yet."""
     failure: FailureClass | None = None
     """Why it failed, where it did."""
     item_failures: tuple[FailureGroup, ...] = ()
@@ -141,6 +144,7 @@ class DetailReader:
             executed_run=executed_run,
             executed_task=executed_task,
             attempts=attempts,
+            rounds_so_far=await reader.rounds_so_far(own, calls),
             failure=attempts[-1].failure if attempts and path in last else None,
             item_failures=groups,
             blocked=tuple(self._blocked[path]),

@@ -92,6 +92,12 @@ class PartReader:
             found.append(AttemptDetail(record=record, failure=failure, rounds=rounds_of(own), calls=own))
         return tuple(found)
 
+    async def rounds_so_far(self, records: Sequence[ExecutionRecord], calls: Sequence[Call]) -> tuple[Round, ...]:
+        """What was said in an attempt that has no record yet: it is being executed, or was cut off."""
+        known = {record.attempt for record in records}
+        others = [call for call in calls if call.attempt not in known]
+        return rounds_of([await self._call(call) for call in sorted(others, key=lambda call: call.number)])
+
     async def given(self, written: Iterable[Written], last: Mapping[str, ExecutionRecord]) -> tuple[Given, ...]:
         """What the workflow says, with the artifacts in it; *last* has the final record of each task."""
         found = []

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from binex.cli.checking import CheckedFile, CheckedFiles, Complaint
+from binex.cli.checking import CheckedFile, CheckedFiles
 from binex.cli.render.look import Look
 from binex.cli.render.text import escape
 from binex.cli.render.units import count
+from binex.models.complaint import Complaint
 
 
 def checked_files(found: CheckedFiles, look: Look, error_look: Look) -> tuple[str, str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from binex.cli.checking import CheckedFile, CheckedFiles
-from binex.cli.checking import Complaint as Checked
 from binex.cli.render.checked import checked_files
 from binex.cli.render.diff.text import run_diff
 from binex.cli.render.look import Look
@@ -36,6 +35,7 @@ from binex.server.dev.told import (
 
 _LABEL: Final = 10
 _NODES: Final = 6
+_FILES: Final = 6
 _SHOWN: Final = (RunStarted, TaskRetrying, QuestionAsked, Notice)
 
 
@@ -95,7 +95,9 @@ class DevLines:
                 source = f"from {escape(event.script)}" if event.script else "saying what they were asked"
                 said = "models", f"scripted at {event.url}, {source}: nothing that they say is real"
             case Saved():
-                said = "saved", escape(", ".join(Path(file).name for file in event.files))
+                more = len(event.files) - _FILES
+                named = ", ".join(Path(file).name for file in event.files[:_FILES])
+                said = "saved", escape(named) + (f" and {more:,} more" if more > 0 else "")
             case RunBegins():
                 said = "run", "every node" if event.plan is None else _plan(event.plan)
             case RunLeft():
@@ -122,13 +124,12 @@ class DevLines:
                 return self._look.paint(f"{escape(event.why)}; {after}", "bad")
 
     def _check(self, event: FileChecked) -> None:
-        faults = tuple(Checked.model_validate(fault.model_dump()) for fault in event.faults)
         checked = CheckedFile(
             file=_near(event.file),
             is_usable=event.is_usable,
             name=event.name,
             node_count=event.node_count,
-            faults=faults,
+            faults=event.faults,
         )
         good, bad = checked_files(CheckedFiles(files=(checked,)), self._look, self._look)
         write_note(bad or good)

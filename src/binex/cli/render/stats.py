@@ -1,6 +1,6 @@
-"""How workflows and nodes do over time, as a table."""
+"""How workflows, nodes and models do over time, as a table."""
 
-from binex.analysis.statistics.stats import Bucket, Figures, Series, StatsReport
+from binex.analysis.statistics.report import Bucket, Figures, Series, StatsReport
 from binex.cli.render.look import Look
 from binex.cli.render.table import Cell, Column, table
 from binex.cli.render.units import duration
@@ -28,13 +28,18 @@ _COLUMNS = (
 
 
 def stats_table(report: StatsReport, look: Look) -> str:
-    """A line for each workflow, or for one and each of its nodes."""
-    if not report.series or report.since is None or report.until is None:
+    """A line for each workflow, for one and each of its nodes, or for each model."""
+    if report.since is None or report.until is None:
         return "no runs"
+    if not report.series:
+        return "no model was asked"
     text = table(_COLUMNS, [_row(series, look) for series in report.series], look)
     since, until = (moment.astimezone().strftime("%Y-%m-%d %H:%M") for moment in (report.since, report.until))
     parts = len(report.series[0].buckets)
-    span = f"{parts} {report.by}{'' if parts == 1 else 's'} from {since} to {until}; forks and replays left out"
+    span = f"{parts} {report.by}{'' if parts == 1 else 's'} from {since} to {until}"
+    if sum(not series.node for series in report.series) > 1:
+        span += f"; together {_cost(report.total)}"
+    span += f"; {'replays' if report.has_forks else 'forks and replays'} left out"
     return f"{text}\n{look.paint(span, 'faint')}"
 
 
@@ -54,12 +59,12 @@ def _row(series: Series, look: Look) -> list[Cell]:
     rate = figures.success
     is_bad = rate is not None and rate.passed < rate.total
     return [
-        Cell(f"  {series.node}" if series.node else series.workflow, "plain" if series.node else "strong"),
+        Cell(f"  {series.node}" if series.node else series.name, "plain" if series.node else "strong"),
         Cell(f"{figures.count:,}"),
         Cell("" if rate is None else percent(rate.rate), "warn" if is_bad else "good"),
         Cell("" if rate is None else f"{percent(rate.low)}{look.glyph(_DASH, '-')}{percent(rate.high)}", "faint"),
         *(Cell(text) for text in _latency(figures)),
-        Cell(dollars(figures.cost_usd) + ("+" if figures.unpriced_calls else "")),
+        Cell(_cost(figures)),
         Cell(dollars(figures.cost_usd / figures.count) if figures.count else ""),
         Cell(f"{figures.retries:,}" if figures.retries else "", "warn"),
         Cell(_tokens(figures)),
@@ -73,6 +78,10 @@ def percent(share: float) -> str:
     if share in (0.0, 1.0):
         return f"{share:.0%}"
     return f"{min(max(share * 100, 0.1), 99.9):.1f}%"
+
+
+def _cost(figures: Figures) -> str:
+    return dollars(figures.cost_usd) + ("+" if figures.unpriced_calls else "")
 
 
 def _latency(figures: Figures) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from binex.analysis.statistics.stats import Bucket, Series, StatsReport
+from binex.analysis.statistics.report import Bucket, Series, StatsReport
 from binex.cli.render.look import Look
 from binex.cli.render.text import clip, escape
 from binex.errors import InputError
@@ -22,7 +22,7 @@ Value = Callable[[Bucket], float | None]
 
 
 def plot_lines(report: StatsReport, look: Look) -> str:
-    """Success, duration and cost of runs over time, a line for each workflow; those with the most runs.
+    """Success, duration and cost over time, a line for each workflow or model; those with the most runs or calls.
 
     Raises:
         InputError: what draws is not installed, or there is nothing to draw.
@@ -33,16 +33,17 @@ def plot_lines(report: StatsReport, look: Look) -> str:
         raise InputError("drawing in the terminal needs plotext", fix="pip install 'binex[plot]'") from None
     wholes = sorted((series for series in report.series if not series.node), key=lambda one: -one.figures.count)
     if not wholes:
-        raise InputError("there is nothing to draw: no runs")
+        raise InputError("there is nothing to draw: " + ("no model was asked" if report.is_of_models else "no runs"))
     shown = wholes[: len(_MARKS)]
+    one, many = ("call", "calls") if report.is_of_models else ("run", "runs")
     panels: tuple[tuple[str, Value, float | None], ...] = (
-        ("success, % of runs", _success, 100.0),
-        ("median duration of a run, seconds", _median, None),
+        (f"success, % of {many}", _success, 100.0),
+        (f"median duration of a {one}, seconds", _median, None),
         (f"cost by {report.by}, US dollars", _cost, None),
     )
     drawn = [_panel(plotext, title, shown, value, look, most) for title, value, most in panels]
     names = [
-        _coloured(mark, colour, look) + f" {clip(escape(series.workflow), 24, ellipsis=look.glyph('…', '~'))}"
+        _coloured(mark, colour, look) + f" {clip(escape(series.name), 24, ellipsis=look.glyph('…', '~'))}"
         for mark, colour, series in zip(_MARKS, _COLOURS, shown, strict=False)
     ]
     left_out = f"  and {len(wholes) - len(shown)} more" if len(wholes) > len(shown) else ""

@@ -1,7 +1,7 @@
 """What a fork would do and what that will probably cost, told before anything is paid for."""
 
-from binex.adapters.base import PricesTokens
 from binex.adapters.registry import Registry
+from binex.analysis.probable_cost import probable_cost
 from binex.models.call import Spend
 from binex.models.fork import Decision, ForkPlan, NodePlan
 from binex.models.names import node_of
@@ -30,7 +30,7 @@ async def plan_of(store: RunStore, registry: Registry, fork: Fork) -> ForkPlan:
         if decision in _RUNNING:
             old = before.spec.nodes.get(node_id)
             is_same_agent = old is not None and old.agent == node.spec.agent
-            cost = _cost_of(registry, node.spec.agent, spent.get(node_id), is_same_agent=is_same_agent)
+            cost = probable_cost(registry, node.spec.agent, spent.get(node_id), is_same_agent=is_same_agent)
         why, count = reach.reasons.get(node_id, ""), tasks.get(node_id, 1)
         nodes.append(NodePlan(node=node_id, decision=decision, why=why, tasks=count, cost_usd=cost))
     origin = origin_for(fork.request, parent, fork.given)
@@ -67,15 +67,3 @@ async def _spent(store: RunStore, records: ParentRecords) -> dict[str, Spend]:
         cost = by_task.get(record.executed_as, Spend())
         spent[node_id] = spent.get(node_id, Spend()).plus(cost)
     return spent
-
-
-def _cost_of(registry: Registry, agent: str, spent: Spend | None, *, is_same_agent: bool) -> float | None:
-    """What a node will probably cost: what it did cost, or what the same tokens cost elsewhere; None: unknown."""
-    adapter = registry.adapter_for(agent)
-    if not isinstance(adapter, PricesTokens):
-        return 0.0
-    if spent is None:
-        return None
-    if is_same_agent:
-        return None if spent.unpriced_calls else spent.cost_usd
-    return adapter.price_of(agent, spent)

@@ -24,7 +24,7 @@ MOST_RESTARTS: Final = 5
 """How often in a row an agent is started again that does not stay."""
 _FIRST_PAUSE_S: Final = 0.25
 _STAYED_S: Final = 30.0
-"""One that was there for so long has stayed."""
+"""One that has answered for so long has stayed."""
 _ASK_PAUSE_S: Final = 0.1
 _ASK_S: Final = 2.0
 _MOST_LINES: Final = 200
@@ -105,6 +105,8 @@ class _Keeping:
         self._tell = tell
         self._second = 0.0
         self._lines = 0
+        self._ready_at: float | None = None
+        """Since when it answers; None where it has not yet, since it was started."""
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether it has answered; false where it was given up."""
 
@@ -113,9 +115,9 @@ class _Keeping:
         restarts, in_a_row, loop = 0, 0, asyncio.get_running_loop()
         try:
             while True:
-                began = loop.time()
                 why = await self._run(restarts)
-                in_a_row = 0 if loop.time() - began > _STAYED_S else in_a_row
+                has_stayed = self._ready_at is not None and loop.time() - self._ready_at > _STAYED_S
+                in_a_row = 0 if has_stayed else in_a_row
                 pause = _FIRST_PAUSE_S * 2**in_a_row if in_a_row < MOST_RESTARTS else None
                 again = None if pause is None else round(pause * 1000)
                 self._tell(AgentLost(agent=self._plan.name, why=why, again_in_ms=again))
@@ -128,7 +130,7 @@ class _Keeping:
 
     async def _run(self, restarts: int) -> str:
         """Have it running once; returns why it is no longer."""
-        plan = self._plan
+        plan, self._ready_at = self._plan, None
         if is_taken(plan.port):
             return f"port {plan.port} is taken by another program"
         try:
@@ -149,6 +151,7 @@ class _Keeping:
                 if health.status is HealthStatus.UNREACHABLE:
                     self._know(is_ready=False)  # it is started again, and nobody waits for that
                     return f"it did not answer in {self._plan.ready_s:g} s: {health.detail}"
+                self._ready_at = asyncio.get_running_loop().time()
                 self._tell(AgentReady(agent=self._plan.name, health=health))
                 self._know(is_ready=True)
             code = await ending

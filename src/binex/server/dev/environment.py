@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from binex.adapters.base import AgentAdapter, ReportsHealth
 from binex.errors import InputError
@@ -22,12 +21,14 @@ from binex.runtime.desk import Patience
 from binex.runtime.journal import Listener
 from binex.runtime.session import Session, open_session
 from binex.server.dev.agents import DevAgents, DevPlan
+from binex.server.dev.place import Place, has_nodes, place_at
 from binex.server.dev.told import ModelsServed, PageOpened, Saved, Stopped, Tell, Trouble
 from binex.server.dev.watching import Contents, watching
 from binex.server.dev.workflow import Bench, DevWorkflow, note_start
 
-_NODES: Final = re.compile(r"^nodes\s*:", re.MULTILINE)
-_SUFFIXES: Final = (".yaml", ".yml")
+if TYPE_CHECKING:
+    from binex.server.mock_models.script import LiveScript
+    from binex.server.mock_models.server import ModelServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class DevWish:
     """A workflow file, or a folder of some."""
     directory: Path
     """The ``.binex`` folder."""
+    is_once: bool = False
+    """Whether all is to end with the first runs; otherwise those that ask people wait until they are answered."""
+    allow_paths: tuple[Path, ...] = ()
+    """Folders elsewhere that prompts may be in."""
     variables: Mapping[str, str] = field(default_factory=dict)
     are_models_scripted: bool = False
     script: Path | None = None
@@ -70,11 +75,12 @@ class DevWish:
 class Development:
     """The development environment, while it is open."""
 
-    def __init__(self, bench: Bench, agents: DevAgents, workflows: Sequence[DevWorkflow], folder: Path) -> None:
+    def __init__(self, bench: Bench, agents: DevAgents, place: Place, others: Sequence[Path]) -> None:
         self._bench = bench
         self._agents = agents
-        self._workflows = workflows
-        self._folder = folder
+        self._place = place
+        self._workflows = [DevWorkflow(file, bench) for file in place.files]
+        self._others = others
         self._contents = Contents()
 
     async def run_once(self) -> tuple[bool, list[RunSummary | None]]:
@@ -88,12 +94,11 @@ class Development:
 
     async def follow(self) -> None:
         """Execute what is saved, until cancelled."""
-        folder, script = self._folder, self._bench.script
-        async with watching(folder, [] if script is None else [script]) as saved:
+        async with watching(self._place.folder, self._others) as saved:
             self._note_contents()
             usable = [one for one in self._workflows if one.check()]
             self._note_contents()
-            beginning = asyncio.create_task(self._begin(usable if len(self._workflows) == 1 else []))
+            beginning = asyncio.create_task(self._begin([] if len(self._workflows) > 1 else usable))
             try:
                 while True:
                     files = await saved.next()
@@ -118,13 +123,24 @@ class Development:
         if any(file.name == FILE_NAME for file in changed):
             fix = "end binex dev, and start it again"
             self._bench.tell(Trouble(message=f"{FILE_NAME} is only read at the start", fix=fix))
+        self._workflows += [DevWorkflow(file, self._bench) for file in changed if self._is_new(file)]
         concerned = {one: [file for file in changed if one.concerns(file)] for one in self._workflows}
         if named := sorted({str(file) for found in concerned.values() for file in found}):
             self._bench.tell(Saved(files=tuple(named)))
+        if fault := self._bench.script_fault(changed):
+            self._bench.tell(Trouble(message=fault.message, fix=fault.fix))
+            concerned = {
+                one: [file for file in found if file != self._bench.script] for one, found in concerned.items()
+            }
         for workflow, found in concerned.items():
-            if found and (workflow.has_run or workflow.file in found or len(self._workflows) == 1):
+            is_worked_on = len(self._workflows) == 1 or (workflow.has_run and workflow.is_there)
+            if found and (is_worked_on or workflow.file in found):
                 await workflow.save(found, at)
         self._note_contents()
+
+    def _is_new(self, file: Path) -> bool:
+        """Whether it is a workflow that was not there before."""
+        return self._place.may_hold(file) and all(file != one.file for one in self._workflows)
 
     def _note_contents(self) -> None:
         """Know what the files hold that workflows name, so that only what changes counts."""
@@ -141,20 +157,24 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
         InputError: there is no workflow, the script is none, or ``binex.toml`` cannot be used.
         StoreError: the store cannot be opened.
     """
-    files, folder = _workflows_at(wish.place)
+    place = place_at(wish.place)
     project = load_settings(wish.directory.parent)
     async with AsyncExitStack() as stack:
         stack.callback(lambda: tell(Stopped()))
         stands_in: dict[str, AgentAdapter] = {}
         variables: dict[str, str] = {}
+        script: LiveScript | None = None
         if wish.are_models_scripted:
-            stands_in["llm"], variables = await _script_models(wish, stack, tell)
-        patience = Patience.DEADLINE if wish.page is None else Patience.ENDLESS
+            server = await _script_models(wish, stack, tell)
+            script, variables = server.script, server.variables
+            stands_in["llm"] = _stand_in(server, wish.limits)
+        patience = Patience.DEADLINE if wish.is_once else Patience.ENDLESS
         opening = open_session(
             wish.directory,
             listeners=(*listeners, note_start),
             people=People(patience=patience),
             limits=wish.limits,
+            allow_paths=wish.allow_paths,
             stands_in=stands_in,
         )
         session = await stack.enter_async_context(opening)
@@ -162,7 +182,7 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
             wanted = PageWish(
                 session=session,
                 stands_in=stands_in,
-                folder=folder,
+                folder=place.folder,
                 port=wish.port,
                 who=wish.who,
                 say=lambda message: tell(Trouble(message=message)),
@@ -171,22 +191,22 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
         plans = [DevPlan.of(name, one, wish.directory.parent, variables) for name, one in project.dev.agents.items()]
         agents = DevAgents(plans, _asking(session), tell)
         await stack.enter_async_context(agents.running())
-        script = None if wish.script is None else wish.script.resolve()
         bench = Bench(session, tell, wish.variables, script)
-        development = Development(bench, agents, [DevWorkflow(file, bench) for file in files], folder)
+        others = [wish.directory.parent.resolve() / FILE_NAME, *(path.resolve() for path in wish.allow_paths)]
+        others += [] if bench.script is None else [bench.script]
+        development = Development(bench, agents, place, others)
         stack.push_async_callback(development.leave)
         yield development
 
 
-async def _script_models(wish: DevWish, stack: AsyncExitStack, tell: Tell) -> tuple[AgentAdapter, dict[str, str]]:
-    """Serve scripted models; gives what asks them, and the variables by which programs find them."""
+async def _script_models(wish: DevWish, stack: AsyncExitStack, tell: Tell) -> "ModelServer":
+    """Serve scripted models, and have programs find them."""
     try:
         from binex.server.mock_models.script import LiveScript
         from binex.server.mock_models.server import open_model_server
-        from binex.server.mock_models.stand_in import ScriptedAdapter
     except ImportError as error:
         raise InputError(f"'{error.name}' is not installed", fix="pip install 'binex[ui]'") from error
-    if wish.script is not None and _has_nodes(wish.script):
+    if wish.script is not None and has_nodes(wish.script):
         message = f"{wish.script} is a workflow, and no script that models could answer from"
         raise InputError(message, fix=f"name the workflow first: binex dev {wish.script} --mock-models")
     script = LiveScript(wish.script)
@@ -194,7 +214,14 @@ async def _script_models(wish: DevWish, stack: AsyncExitStack, tell: Tell) -> tu
     server = await stack.enter_async_context(open_model_server(script))
     stack.enter_context(_with_variables(server.variables))
     tell(ModelsServed(url=server.openai_url, script=None if wish.script is None else str(wish.script)))
-    return ScriptedAdapter(server, wish.limits), server.variables
+    return server
+
+
+def _stand_in(server: "ModelServer", limits: Limits) -> AgentAdapter:
+    """What asks the server in the place of all models."""
+    from binex.server.mock_models.stand_in import ScriptedAdapter
+
+    return ScriptedAdapter(server, limits)
 
 
 @contextmanager
@@ -222,29 +249,3 @@ def _asking(session: Session) -> Callable[[str], "asyncio.Future[AgentHealth]"]:
         return AgentHealth(agent=uri, status=HealthStatus.UNKNOWN, checked_at=now())
 
     return lambda uri: asyncio.ensure_future(ask(uri))
-
-
-def _workflows_at(place: Path) -> tuple[list[Path], Path]:
-    """The workflow files that are meant, and the folder that is watched.
-
-    Raises:
-        InputError: there is none.
-    """
-    place = place.resolve()
-    if not place.is_dir():
-        if not place.parent.is_dir():
-            raise InputError(f"there is no folder {place.parent}", fix="name a workflow file, or a folder of some")
-        return [place], place.parent
-    files = [file for file in sorted(place.iterdir()) if file.suffix in _SUFFIXES and _has_nodes(file)]
-    if not files:
-        raise InputError(f"there is no workflow in {place}", fix="name one, or write one: binex hello shows how")
-    return files, place
-
-
-def _has_nodes(file: Path) -> bool:
-    """Whether a YAML file looks like a workflow, be it a broken one."""
-    try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            return _NODES.search(stream.read(1 << 20)) is not None
-    except OSError:
-        return False

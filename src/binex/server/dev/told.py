@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from binex.analysis.differences.model import RunDiff
-from binex.errors import Fault
 from binex.models.base import Model
+from binex.models.complaint import Complaint
 from binex.models.fork import ForkPlan
 from binex.models.health import AgentHealth
 from binex.models.run import RunSummary
@@ -74,25 +74,11 @@ class FileChecked(Model):
     file: str
     name: str | None = None
     node_count: int = 0
-    faults: tuple["Complaint", ...] = ()
+    faults: tuple[Complaint, ...] = ()
 
     @property
     def is_usable(self) -> bool:
         return not self.faults
-
-
-class Complaint(Model):
-    """Something wrong, and where."""
-
-    message: str
-    line: int | None = None
-    column: int | None = None
-    fix: str | None = None
-
-    @classmethod
-    def of(cls, fault: Fault) -> "Complaint":
-        """What the loader found."""
-        return cls(message=fault.message, line=fault.line, column=fault.column, fix=fault.fix)
 
 
 class Saved(Model):

@@ -49,20 +49,23 @@ class Saves:
         self._queue.put_nowait(found)
 
     async def next(self) -> set[Path]:
-        """Those that were saved at about the same time.
+        """Those that were saved since it was asked before.
 
         Raises:
             InputError: the folder cannot be watched.
         """
-        found = await self._queue.get()
-        if isinstance(found, InputError):
-            raise found
-        return found
+        saved: set[Path] = set()
+        while not saved or not self._queue.empty():
+            found = await self._queue.get()
+            if isinstance(found, InputError):
+                raise found
+            saved |= found
+        return saved
 
 
 @asynccontextmanager
 async def watching(folder: Path, others: Iterable[Path]) -> AsyncIterator[Saves]:
-    """Watch all of *folder*, and *others* elsewhere, while the block lasts.
+    """Watch all of *folder*, and *others*, files and folders elsewhere, while the block lasts.
 
     Raises:
         InputError: what notices it is not installed.
@@ -73,8 +76,10 @@ async def watching(folder: Path, others: Iterable[Path]) -> AsyncIterator[Saves]
         raise InputError("'watchfiles' is not installed", fix="pip install 'binex[ui]'") from None
     saved = Saves()
     tasks = [asyncio.create_task(_watch(saved, folder, None))]
-    elsewhere = [file for file in others if not file.is_relative_to(folder)]
-    tasks += [asyncio.create_task(_watch(saved, file.parent, file)) for file in elsewhere]
+    for other in others:
+        if not other.is_relative_to(folder):
+            watched = (other, None) if other.is_dir() else (other.parent, other)
+            tasks.append(asyncio.create_task(_watch(saved, *watched)))
     await asyncio.sleep(0)  # each task watches before it waits for the first time, so that no save is missed
     try:
         yield saved

@@ -9,15 +9,17 @@ from typing import Final
 
 from binex.adapters.llm.naming import SCHEME as MODEL
 from binex.analysis.differences.compare import diff_runs
-from binex.errors import BinexError, WorkflowError
+from binex.errors import BinexError, InputError, WorkflowError
 from binex.loader import Bound, bind_source, bind_workflow
+from binex.models.complaint import Complaint, faults_of
 from binex.models.event import Event, RunStarted
 from binex.models.fork import Decision, ForkPlan
 from binex.models.run import Run, RunSummary
 from binex.models.task import TaskStatus
 from binex.runtime.forks.request import ForkRequest
 from binex.runtime.session import Session
-from binex.server.dev.told import Complaint, FileChecked, NothingToRun, RunBegins, RunDone, RunLeft, Tell, Trouble
+from binex.server.dev.told import FileChecked, NothingToRun, RunBegins, RunDone, RunLeft, Tell, Trouble
+from binex.server.mock_models.script import LiveScript
 
 _MOCK: Final = f"{MODEL}mock/"
 _PROMPT: Final = "file://"
@@ -40,8 +42,22 @@ class Bench:
     session: Session
     tell: Tell
     variables: Mapping[str, str] = field(default_factory=dict)
-    script: Path | None = None
+    live_script: LiveScript | None = None
     """What scripted models answer from, where they stand in for real ones."""
+
+    @property
+    def script(self) -> Path | None:
+        """The file of that."""
+        return None if self.live_script is None else self.live_script.path
+
+    def script_fault(self, changed: Collection[Path]) -> InputError | None:
+        """What is wrong with it, where it is among the files that have changed."""
+        if self.live_script is not None and self.script in changed:
+            try:
+                self.live_script.backend()
+            except InputError as error:
+                return error
+        return None
 
 
 class DevWorkflow:
@@ -60,7 +76,9 @@ class DevWorkflow:
         self._before: Run | None = None
         """What the next run is compared with: the last one that was not interrupted."""
         self._pending: set[Path] = set()
-        """What was saved since the last run came to its end."""
+        """What was saved since the last run began."""
+        self._taken: set[Path] = set()
+        """What was saved before, and no run has come to its end since."""
         self._saved_at = 0.0
         self._running: asyncio.Task[RunSummary | None] | None = None
 
@@ -68,6 +86,11 @@ class DevWorkflow:
     def has_run(self) -> bool:
         """Whether it was executed, or began to be."""
         return self._parent is not None or self._running is not None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there still is such a file."""
+        return self.file.exists()
 
     @property
     def files(self) -> Collection[Path]:
@@ -85,7 +108,9 @@ class DevWorkflow:
         """Read it again; what is wrong is told. Whether it can be executed."""
         session = self._bench.session
         try:
-            bound = bind_workflow(self.file, limits=session.settings.limits, registry=session.registry)
+            settings = session.settings
+            allowed = settings.allow_paths
+            bound = bind_workflow(self.file, limits=settings.limits, registry=session.registry, allow_paths=allowed)
         except WorkflowError as error:
             self._bound = None
             self._tell_faults(error)
@@ -120,21 +145,25 @@ class DevWorkflow:
         if not running.cancelled():
             return  # it came to its end just now
         self._bench.tell(RunLeft(file=str(self.file), run=self.started, is_stopped=is_stopped))
+        if self.started is None:
+            return
         store = self._bench.session.store
-        if self.started is not None and await store.list_records(self.started):
+        if not is_stopped and await store.list_questions(self.started, only_open=True):
+            await self._bench.session.cancel(self.started)  # nobody should answer what no run waits for
+        if await store.list_records(self.started):
             self._parent = await store.get_run(self.started) or self._parent
 
     async def _run(self) -> RunSummary | None:
         """Execute what the change reaches; the first time, all."""
         _current.set(self)
         self.started = None
+        self._taken, self._pending = self._taken | self._pending, set()
         assert self._bound is not None
         try:
             summary = await self._execute(self._bound)
-            if summary is None:
-                self._pending.clear()
-                return None
-            await self._conclude(summary)
+            if summary is not None:
+                await self._conclude(summary)
+            self._taken = set()
         except WorkflowError as error:
             self._tell_faults(error)
             return None
@@ -177,11 +206,11 @@ class DevWorkflow:
 
     def _scripted(self, bound: Bound) -> list[str]:
         """The nodes whose model answers from a script that was saved."""
-        is_ours_saved = self._bench.script in self._pending
+        is_ours_saved = self._bench.script in self._taken
         found = []
         for node_id, node in bound.spec.nodes.items():
             script = node.config.get("script")
-            is_own = isinstance(script, str) and (self.file.parent / script).resolve() in self._pending
+            is_own = isinstance(script, str) and (self.file.parent / script).resolve() in self._taken
             if is_own or (is_ours_saved and node.agent.startswith(MODEL) and not node.agent.startswith(_MOCK)):
                 found.append(node_id)
         return found
@@ -193,7 +222,6 @@ class DevWorkflow:
             before = await store.get_run(before.id)
         diff = None if before is None else await diff_runs(store, before, summary.run, bind_source, most=0)
         self._parent = self._before = summary.run
-        self._pending.clear()
         since, self._saved_at = self._saved_at, 0.0
         took = (asyncio.get_running_loop().time() - since) * 1000 if since else None
         self._bench.tell(RunDone(file=str(self.file), summary=summary, diff=diff, since_save_ms=took))
@@ -205,7 +233,7 @@ class DevWorkflow:
             self._bench.tell(Trouble(message=f"internal error: {type(error).__name__}: {error}"))
 
     def _tell_faults(self, error: WorkflowError) -> None:
-        self._faults = tuple(map(Complaint.of, error.faults)) or (Complaint(message=error.message),)
+        self._faults = faults_of(error)
         self._bench.tell(FileChecked(file=str(self.file), faults=self._faults))
 
 

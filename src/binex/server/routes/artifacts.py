@@ -15,11 +15,11 @@ from binex.analysis.find import find_artifact
 from binex.analysis.lineage.model import ArtifactLineage
 from binex.analysis.lineage.sources import Sources
 from binex.analysis.lineage.tree import lineage
-from binex.loader import bind_source
 from binex.models.base import Model
 from binex.models.run import Run
 from binex.models.task import Artifact, ArtifactInfo
 from binex.server.answers import about_run, answer, named_run, naming
+from binex.server.bound import bind_kept
 from binex.server.parts import Parts
 from binex.server.routes.calls import COUNT_HEADER, Offset, PageSize
 from binex.stores.run_store import RunStore
@@ -74,7 +74,7 @@ def routes(parts: Parts) -> APIRouter:
         async def ask(store: RunStore, found: Run) -> ArtifactLineage:
             with naming():
                 wanted = await find_artifact(store, artifact, found)
-            return await lineage(found, wanted, Sources(store, bind_source), is_up=up, is_down=down, depth=depth)
+            return await lineage(found, wanted, Sources(store, bind_kept), is_up=up, is_down=down, depth=depth)
 
         return await about_run(reader, run, ask)
 

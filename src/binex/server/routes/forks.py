@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 from starlette.responses import Response
 
 from binex.analysis.find import find_original
@@ -14,7 +14,7 @@ from binex.server.fork_request import ForkBody, read_fork
 from binex.server.parts import Parts
 from binex.stores.run_store import RunStore
 
-MaxCost = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+MaxCost = Annotated[float | None, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
 class Made(Model):
@@ -28,8 +28,8 @@ class ReplayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    is_timed: bool = False
-    trust: bool = False
+    is_timed: StrictBool = False
+    trust: StrictBool = False
 
 
 class ResumeBody(BaseModel):
@@ -37,11 +37,11 @@ class ResumeBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    retry_failed: bool = False
-    strict: bool = False
+    retry_failed: StrictBool = False
+    strict: StrictBool = False
     vars: dict[str, JsonValue] = Field(default_factory=dict)
     max_cost: MaxCost = None
-    trust: bool = False
+    trust: StrictBool = False
 
 
 class CancelBody(BaseModel):
@@ -67,7 +67,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.post("/fork/plan", response_model=ForkPlan)
     async def plan(run: str, body: ForkBody) -> Response:
         parent = await original(run)
-        session = await executions.session()
+        session = await executions.looking_session()
         return answer(await session.plan_fork(parent, await read_fork(body, session, parent, parts.folder)))
 
     @router.post("/fork", response_model=Made)

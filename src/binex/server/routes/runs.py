@@ -10,20 +10,22 @@ from starlette.responses import Response
 from binex.analysis.cost import cost_of
 from binex.analysis.debug import RunDebug, debug
 from binex.analysis.family import FamilyPage, family_of
-from binex.analysis.run_graph import RunGraph, run_graph
+from binex.analysis.graph_fold import GroupedGraph, grouped
+from binex.analysis.run_graph import run_graph
 from binex.analysis.runs import RunPage, list_runs
 from binex.analysis.timing.critical_path import CriticalPath, critical_path
 from binex.analysis.trace import Trace, trace
-from binex.errors import BinexError, InputError
-from binex.loader import bind_source, load_source, parse_assignments
+from binex.analysis.trust import TrustReport, trust_of
+from binex.errors import InputError
+from binex.loader import load_source, parse_assignments
 from binex.models.base import Model
-from binex.models.budget import Budget
 from binex.models.cost import CostReport
 from binex.models.run import Run, RunStatus
 from binex.models.run_query import RunOrigin, RunQuery
 from binex.models.workflow import WorkflowSpec
 from binex.models.workflow_source import WorkflowSource
 from binex.server.answers import about_run, answer
+from binex.server.bound import bind_kept
 from binex.server.parts import Parts
 from binex.stores.run_store import RunStore
 
@@ -88,13 +90,13 @@ def routes(parts: Parts) -> APIRouter:
     async def timeline(run: str) -> Response:
         return await about_run(reader, run, trace)
 
-    @router.get("/{run}/graph", response_model=RunGraph)
+    @router.get("/{run}/graph", response_model=GroupedGraph)
     async def graph(run: str) -> Response:
-        return await about_run(reader, run, lambda store, found: run_graph(store, found, bind_source))
+        return await about_run(reader, run, _graph)
 
     @router.get("/{run}/critical-path", response_model=CriticalPath)
     async def critical(run: str) -> Response:
-        return await about_run(reader, run, lambda store, found: critical_path(store, found, bind_source))
+        return await about_run(reader, run, lambda store, found: critical_path(store, found, bind_kept))
 
     @router.get("/{run}/family", response_model=FamilyPage)
     async def family(run: str) -> Response:
@@ -102,7 +104,11 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/{run}/cost", response_model=CostReport)
     async def cost(run: str) -> Response:
-        return await about_run(reader, run, _cost)
+        return await about_run(reader, run, lambda store, found: cost_of(store, found, bind_kept))
+
+    @router.get("/{run}/trust", response_model=TrustReport)
+    async def trust(run: str) -> Response:
+        return await about_run(reader, run, lambda store, found: trust_of(store, found, bind_kept))
 
     @router.get("/{run}/workflow", response_model=RunWorkflow)
     async def workflow_of(run: str) -> Response:
@@ -124,18 +130,8 @@ def as_moment(given: datetime | None) -> datetime | None:
         raise InputError(f"{given} is no moment that could be compared") from None
 
 
-async def _cost(store: RunStore, run: Run) -> BaseModel:
-    return await cost_of(store, run, await _budgets_of(store, run))
-
-
-async def _budgets_of(store: RunStore, run: Run) -> dict[str, Budget]:
-    """The budgets of the nodes; none where the workflow cannot be read."""
-    try:
-        source = await store.get_source(run.workflow_hash)
-        nodes = load_source(source).nodes if "budget" in source.text else {}
-    except BinexError:
-        return {}
-    return {node_id: node.budget for node_id, node in nodes.items() if node.budget is not None}
+async def _graph(store: RunStore, run: Run) -> BaseModel:
+    return grouped(await run_graph(store, run, bind_kept))
 
 
 async def _workflow(store: RunStore, run: Run) -> BaseModel:

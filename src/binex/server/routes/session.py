@@ -1,6 +1,7 @@
 """Who is there: the way in, and what server this is."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,9 @@ from binex.server.keys import LONGEST
 from binex.server.parts import Parts
 from binex.server.refusals import RefusedError
 from binex.server.security import LOGIN
+
+_PAUSE_S: Final = 0.1
+"""After each wrong token, one after the other: whoever tries many of them waits."""
 
 
 class LoginBody(BaseModel):
@@ -39,10 +43,13 @@ class ServerSession(Model):
 def routes(parts: Parts) -> APIRouter:
     """The routes of the server itself."""
     router = APIRouter(tags=["session"])
+    guessing = asyncio.Lock()
 
     @router.post(LOGIN, status_code=204, response_class=Response)
     async def login(body: LoginBody) -> Response:
         if not parts.keys.is_token(body.token):
+            async with guessing:
+                await asyncio.sleep(_PAUSE_S)
             raise RefusedError(401, "token", "this is not the token", "open the address that 'binex ui' printed")
         return Response(status_code=204, headers={"set-cookie": parts.keys.set_cookie})
 

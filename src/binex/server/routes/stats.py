@@ -1,4 +1,4 @@
-"""How workflows do over time."""
+"""How workflows, nodes and models do over time."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from binex.analysis.statistics.stats import StatsReport, find_stats
+from binex.analysis.statistics.report import StatsReport
+from binex.analysis.statistics.stats import find_stats
 from binex.analysis.statistics.time_buckets import Span
 from binex.errors import InputError
 from binex.server.answers import answer
@@ -26,6 +27,8 @@ def routes(parts: Parts) -> APIRouter:
         since: datetime | None = None,
         until: datetime | None = None,
         by: Span | None = None,
+        models: bool = False,
+        forks: bool = False,
     ) -> Response:
         first, last = as_moment(since), as_moment(until)
         if first is not None and last is not None and first >= last:
@@ -34,7 +37,10 @@ def routes(parts: Parts) -> APIRouter:
         async def ask(store: RunStore) -> Response:
             if workflow is not None and not await store.list_runs(limit=1, workflow=workflow):
                 raise MissingError(f"no run of a workflow '{workflow:.80}'")
-            return answer(await find_stats(store, workflow, since=first, until=last, by=by))
+            report = await find_stats(
+                store, workflow, since=first, until=last, by=by, is_of_models=models, has_forks=forks
+            )
+            return answer(report)
 
         return await parts.reader.ask(ask)
 

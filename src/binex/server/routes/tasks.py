@@ -5,10 +5,10 @@ from starlette.responses import Response
 
 from binex.analysis.tasks.detail import TaskDetail, task_detail
 from binex.analysis.why import why
-from binex.loader import bind_source
 from binex.models.run import Run
 from binex.models.why import Why
 from binex.server.answers import about_run, naming
+from binex.server.bound import bind_kept
 from binex.server.parts import Parts
 from binex.stores.run_store import RunStore
 
@@ -21,7 +21,7 @@ def routes(parts: Parts) -> APIRouter:
     async def detail(run: str, task: str) -> Response:
         async def ask(store: RunStore, found: Run) -> TaskDetail:
             with naming():
-                return await task_detail(store, found, task, bind_source)
+                return await task_detail(store, found, task, bind_kept)
 
         return await about_run(parts.reader, run, ask)
 
@@ -29,7 +29,7 @@ def routes(parts: Parts) -> APIRouter:
     async def why_of(run: str, task: str) -> Response:
         async def ask(store: RunStore, found: Run) -> Why:
             with naming():
-                return await why(store, found, task, bind_source)
+                return await why(store, found, task, bind_kept)
 
         return await about_run(parts.reader, run, ask)
 

@@ -1,18 +1,24 @@
-"""Workflow files: read, written, checked as they are typed, and started. Only the last of these executes anything."""
+"""Workflow files: read, written, checked as they are typed, planned, started. Only the last executes anything."""
 
 import asyncio
-from typing import Annotated
+import re
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 from starlette.responses import Response
 
+from binex.analysis.preview import RunPreview
 from binex.server.answers import answer
 from binex.server.checking import CheckedText, check_text
 from binex.server.parts import Parts
+from binex.server.planning import plan_text
 from binex.server.refusals import RefusedError
 from binex.server.routes.forks import Made, MaxCost
 from binex.server.workflow_folder import WorkflowFiles, WorkflowFolder, WorkflowText
+
+_TAG: Final = re.compile(r'(W/)?(?P<quote>"?)(?P<hash>[0-9a-f]{64})(?P=quote)')
 
 
 class TextBody(BaseModel):
@@ -29,6 +35,12 @@ class CheckBody(TextBody):
     name: Annotated[str, Field(max_length=100)] = "workflow.yaml"
 
 
+class PlanBody(CheckBody):
+    """A text that is a workflow, and what a run of it would be given."""
+
+    vars: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class RunBody(BaseModel):
     """How a workflow is executed."""
 
@@ -36,7 +48,21 @@ class RunBody(BaseModel):
 
     vars: dict[str, JsonValue] = Field(default_factory=dict)
     max_cost: MaxCost = None
-    cache: bool = False
+    cache: StrictBool = False
+
+
+def _replaced(if_match: Sequence[str], if_none_match: Sequence[str]) -> str | None:
+    """The hash of the text that is replaced; None where the file is new.
+
+    Raises:
+        RefusedError: that is not said, or not in so many words.
+    """
+    if not if_match and list(if_none_match) == ["*"]:
+        return None
+    if not if_none_match and len(if_match) == 1 and (found := _TAG.fullmatch(if_match[0])) is not None:
+        return found["hash"]
+    fix = "say which text is replaced: If-Match with its hash, or If-None-Match: * for a new file"
+    raise RefusedError(409, "changed", "it is not said what is replaced", fix)
 
 
 def routes(parts: Parts) -> APIRouter:
@@ -52,6 +78,15 @@ def routes(parts: Parts) -> APIRouter:
     async def check(body: CheckBody) -> Response:
         return answer(await check_text(body.text, body.name, parts.folder, parts.directory))
 
+    @router.post("/plan", response_model=RunPreview)
+    async def plan(body: PlanBody) -> Response:
+        return answer(await plan_text(body.text, body.name, body.vars, parts))
+
+    @router.get("/{name}/check", response_model=CheckedText)
+    async def check_file(name: str) -> Response:
+        found = await asyncio.to_thread(folder.read, name)
+        return answer(await check_text(found.text, found.name, parts.folder, parts.directory))
+
     @router.get("/{name}", response_model=WorkflowText)
     async def one(name: str) -> Response:
         found = await asyncio.to_thread(folder.read, name)
@@ -61,13 +96,10 @@ def routes(parts: Parts) -> APIRouter:
     async def write(
         name: str,
         body: TextBody,
-        if_match: Annotated[str | None, Header()] = None,
-        if_none_match: Annotated[str | None, Header()] = None,
+        if_match: Annotated[list[str] | None, Header()] = None,
+        if_none_match: Annotated[list[str] | None, Header()] = None,
     ) -> Response:
-        if (if_match is None) == (if_none_match is None) or (if_none_match not in (None, "*")):
-            fix = "say which text is replaced: If-Match with its hash, or If-None-Match: * for a new file"
-            raise RefusedError(409, "changed", "it is not said what is replaced", fix)
-        before = None if if_match is None else if_match.strip().removeprefix("W/").strip('"')
+        before = _replaced(if_match or (), if_none_match or ())
         written = await asyncio.to_thread(lambda: folder.write(name, body.text, before=before))
         return answer(written, headers={"etag": f'"{written.sha256}"'})
 

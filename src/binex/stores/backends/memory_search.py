@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-from binex.models.call import BodyPart, Call, Spend
+from binex.models.call import NOT_MADE, BodyPart, Call, CallKind, Spend, outcome_of
 from binex.models.names import node_of
 from binex.models.run import Run, RunMode, RunStatus
-from binex.models.run_query import AttemptFigures, FoundRuns, FoundText, RunFigures, RunOrigin, RunQuery
+from binex.models.run_query import AttemptFigures, CallFigures, FoundRuns, FoundText, RunFigures, RunOrigin, RunQuery
 from binex.models.task import Artifact, ExecutionRecord, TaskStatus, final_records
 from binex.stores.backends.run_filter import has_variable_of
 from binex.stores.spoken import text_of_body
@@ -63,6 +63,14 @@ class MemorySearch:
                 if one.attempt and one.reused_from is None and one.started_at is not None
             ]
 
+    async def list_call_figures(self, query: RunQuery) -> AsyncIterator[list[CallFigures]]:
+        for run in reversed((await self.find_runs(query, limit=len(self._runs))).runs):
+            yield [
+                CallFigures(run.id, call.target, outcome_of(call.error), call.duration_ms, *_spent(call.spend))
+                for call in self._calls[run.id].values()
+                if call.kind is CallKind.MODEL and call.priced_by != NOT_MADE
+            ]
+
     def _is_asked_for(self, run: Run, query: RunQuery, phrases: tuple[Phrase, ...]) -> bool:
         status = run.status
         if status is RunStatus.RUNNING and run.id not in self._leases:
@@ -76,6 +84,7 @@ class MemorySearch:
             and (query.max_cost is None or run.spend.cost_usd <= query.max_cost)
             and query.origin in (None, *_origins_of(run))
             and not (query.is_whole and run.origin is not None)
+            and not (query.is_live and run.origin is not None and run.origin.mode is RunMode.REPLAY)
             and all(has_variable_of(run.variables, name, value) for name, value in query.variables)
             and (query.failed_at is None or self._failed_at(run.id, query.failed_at))
             and (not phrases or next(self._texts_of(run.id, phrases), None) is not None)

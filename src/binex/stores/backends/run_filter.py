@@ -83,6 +83,8 @@ def _in_document(query: RunQuery) -> list[Condition]:
         found.append(Condition(_ORIGINS[query.origin]))
     if query.is_whole:
         found.append(Condition("json_extract(runs.doc, '$.origin') IS NULL"))
+    if query.is_live:
+        found.append(Condition("json_extract(runs.doc, '$.origin.mode') IS NOT 'replay'"))
     for name, value in query.variables:
         written = _written(value)
         # Most documents have no such value anywhere, which is quick to see.

@@ -7,10 +7,17 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 from binex.models.names import read_artifact_id
-from binex.models.run_query import AttemptFigures, FoundRuns, FoundText, RunFigures, RunQuery
+from binex.models.run_query import AttemptFigures, CallFigures, FoundRuns, FoundText, RunFigures, RunQuery
 from binex.stores.backends import rows
 from binex.stores.backends.bundles import BundleReader
-from binex.stores.backends.figures import RUNS_AT_ONCE, SELECT_ATTEMPTS, read_attempts, select_runs
+from binex.stores.backends.figures import (
+    RUNS_AT_ONCE,
+    SELECT_ATTEMPTS,
+    SELECT_CALLS,
+    read_attempts,
+    read_calls,
+    select_runs,
+)
 from binex.stores.backends.filesystem import LOCKS, reporting
 from binex.stores.backends.keys import index_some
 from binex.stores.backends.lease import find_owner
@@ -99,11 +106,19 @@ class SearchReader(BundleReader):
         return [RunFigures(*row) for row in await self._read(select_runs(condition.sql), *condition.values)]
 
     async def list_attempt_figures(self, query: RunQuery) -> AsyncIterator[list[AttemptFigures]]:
+        async for rows_of_some in self._in_runs(query, SELECT_ATTEMPTS):
+            yield read_attempts(rows_of_some)
+
+    async def list_call_figures(self, query: RunQuery) -> AsyncIterator[list[CallFigures]]:
+        async for rows_of_some in self._in_runs(query, SELECT_CALLS):
+            yield read_calls(rows_of_some)
+
+    async def _in_runs(self, query: RunQuery, select: str) -> AsyncIterator[list[Any]]:
+        """What *select* finds in the runs that are asked for, some runs at a time."""
         condition, _ = await self._condition_of(query)
         runs = [seq for (seq,) in await self._read(f"SELECT seq FROM runs WHERE {condition.sql}", *condition.values)]
         for start in range(0, len(runs), RUNS_AT_ONCE):
-            some = json.dumps(runs[start : start + RUNS_AT_ONCE])
-            yield read_attempts(await self._read(SELECT_ATTEMPTS, some))
+            yield await self._read(select, json.dumps(runs[start : start + RUNS_AT_ONCE]))
 
     async def _condition_of(self, query: RunQuery) -> tuple[Condition, bool]:
         """What has to hold for the row of a run, and whether not all texts could be looked through for it."""

@@ -4,12 +4,15 @@ import { apiPath } from "../../api/client";
 import { useEvents } from "../../api/events";
 import type { Cause, RunDiff, TaskDiff } from "../../api/types";
 import { useGet, useThrottled } from "../../api/use";
-import { count, duration, moment, plural, spent, words } from "../../lib/format";
-import { href } from "../../lib/router";
+import { count, duration, plural, spent, words } from "../../lib/format";
+import { altered, go, href } from "../../lib/router";
 import { isLive } from "../../lib/status";
 import { TextDiffShown, ValueDiffShown } from "../../parts/diffs";
+import { CameAs } from "../../parts/came_as";
 import { Damaged, Empty, Fault, Loading } from "../../parts/states";
 import { StatusOfRun } from "../../parts/status";
+import { Time } from "../../parts/time";
+import { firstOf } from "./causes";
 import { MatrixShown } from "./matrix";
 import { TaskDiffShown } from "./task_diff";
 
@@ -18,11 +21,12 @@ const PAGE = 50;
 /** Two runs beside each other, and what made them different; or more than two, as a table. */
 export default function DiffView({ query }: { query: URLSearchParams }) {
   const runs = query.getAll("run");
+  const title = runs.length > 1 ? `Diff of ${runs.length === 2 ? runs.join(" and ") : `${runs.length} runs`} · Binex` : "Diff · Binex";
   useEffect(() => {
-    document.title = "Diff · Binex";
-  }, []);
+    document.title = title;
+  }, [title]);
   const [before, after] = runs;
-  if (runs.length > 2) return <MatrixShown runs={runs} />;
+  if (runs.length > 2) return <MatrixShown runs={runs} query={query} />;
   if (before === undefined || after === undefined) {
     return (
       <Empty title="Which runs?">
@@ -30,10 +34,10 @@ export default function DiffView({ query }: { query: URLSearchParams }) {
       </Empty>
     );
   }
-  return <PairShown before={before} after={after} />;
+  return <PairShown before={before} after={after} isAll={query.has("all")} />;
 }
 
-function PairShown({ before, after }: { before: string; after: string }) {
+function PairShown({ before, after, isAll }: { before: string; after: string; isAll: boolean }) {
   const diff = useGet<RunDiff>(apiPath(["diff"], { before, after }));
   const reload = useThrottled(diff.reload, 500);
   const isGoing = diff.data !== null && (isLive(diff.data.before.status) || isLive(diff.data.after.status));
@@ -43,7 +47,7 @@ function PairShown({ before, after }: { before: string; after: string }) {
   if (diff.error !== null) return <div className="page"><Fault error={diff.error} retry={diff.reload} /></div>;
   if (diff.data === null) return <div className="page"><Loading what="Comparing" /></div>;
   const { data } = diff;
-  const first = data.causes.find((cause) => cause.follows_from.length === 0) ?? data.causes[0];
+  const first = firstOf(data.causes);
   const more = [...data.variables, ...data.versions, ...(data.budget === null ? [] : [data.budget])];
   return (
     <div className="page diff-page">
@@ -82,7 +86,7 @@ function PairShown({ before, after }: { before: string; after: string }) {
           <TextDiffShown diff={data.workflow} />
         </details>
       )}
-      <TasksShown diff={data} first={first} />
+      <TasksShown diff={data} first={first} isAll={isAll} />
     </div>
   );
 }
@@ -93,9 +97,9 @@ function RunCard({ title, diff, side }: { title: string; diff: RunDiff; side: "b
     <article className="panel run-card">
       <p className="label">{title}</p>
       <p className="run-card-name">
-        <a href={href(["runs", run.id])}>{run.workflow}</a> <code className="faint">{run.id}</code> <StatusOfRun status={run.status} />
+        <a href={href(["runs", run.id])}>{run.workflow}</a> <code className="faint">{run.id}</code> <StatusOfRun status={run.status} /> <CameAs run={run} />
       </p>
-      <p className="faint">{duration(run.duration_ms)} · {spent(run.spend)} · {moment(run.started_at)}</p>
+      <p className="faint">{duration(run.duration_ms)} · {spent(run.spend)} · <Time at={run.started_at} /></p>
       {run.origin !== null && run.origin.changes.length > 0 && (
         <p className="faint">{run.origin.mode} with {run.origin.changes.slice(0, 4).map((change) => change.option || change.path.join(".")).join(", ")}</p>
       )}
@@ -121,8 +125,8 @@ function CauseShown({ cause, isFirst }: { cause: Cause; isFirst: boolean }) {
   );
 }
 
-function TasksShown({ diff, first }: { diff: RunDiff; first: Cause | undefined }) {
-  const [isAll, setAll] = useState(false);
+function TasksShown({ diff, first, isAll }: { diff: RunDiff; first: Cause | undefined; isAll: boolean }) {
+  const setAll = (isOn: boolean): void => go(altered({ all: isOn ? "yes" : null }), { replace: true });
   const [most, setMost] = useState(PAGE);
   const isOther = (task: TaskDiff): boolean => task.state === "different" || task.state === "added" || task.state === "removed";
   const different = diff.tasks.filter(isOther);

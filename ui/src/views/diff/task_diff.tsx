@@ -12,13 +12,14 @@ interface TaskDiffProps {
   diff: RunDiff;
   task: TaskDiff;
   isFirst: boolean;
+  isOpened?: boolean;
 }
 
 const STATES: Record<string, string> = { equal: "", unaffected: "", different: "changed", added: "added", removed: "removed" };
 
 /** One task of the two runs: in short, and opened in full. */
-export function TaskDiffShown({ diff, task, isFirst }: TaskDiffProps) {
-  const [isOpen, setOpen] = useState(isFirst);
+export function TaskDiffShown({ diff, task, isFirst, isOpened = false }: TaskDiffProps) {
+  const [isOpen, setOpen] = useState(isFirst || isOpened);
   return (
     <details className={`task-diff ${isFirst ? "first" : ""}`} open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>

@@ -5,7 +5,10 @@ import type { ForkPlan, Json, Run, TaskDetail } from "../../api/types";
 import { useGet } from "../../api/use";
 import { go, href } from "../../lib/router";
 import { nodeOf } from "../../lib/status";
+import { visible } from "../../lib/format";
 import { Fault, Loading } from "../../parts/states";
+import { TrustNote } from "../trust/trust_note";
+import { useTrust } from "../trust/use_trust";
 import { PlanShown } from "./plan";
 import { type Field, fieldsOf, type ForkBody, requestOf } from "./request";
 
@@ -21,7 +24,7 @@ export default function ForkPanel({ run, detail }: { run: Run; detail: TaskDetai
   if (workflow.error !== null) return <Fault error={workflow.error} retry={workflow.reload} />;
   if (workflow.data === null) return <Loading what="Reading the workflow" />;
   const spec = workflow.data.spec.nodes[node];
-  return <Editor run={run} detail={detail} fields={fieldsOf(node, isRecord(spec) ? spec : {}, workflow.data.source.prompts, detail)} />;
+  return <Editor run={run} detail={detail} fields={fieldsOf(isRecord(spec) ? spec : {}, workflow.data.source.prompts, detail)} />;
 }
 
 function Editor({ run, detail, fields }: { run: Run; detail: TaskDetail; fields: Field[] }) {
@@ -31,6 +34,8 @@ function Editor({ run, detail, fields }: { run: Run; detail: TaskDetail; fields:
   const [plan, setPlan] = useState<{ plan: ForkPlan; body: string } | null>(null);
   const [fault, setFault] = useState<ApiError | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const [isAsked, setAsked] = useState(false);
+  const trust = useTrust(run);
   const made = useMemo(() => requestOf(detail.timing.task, fields, texts, { isAgain, isAlone }), [detail.timing.task, fields, texts, isAgain, isAlone]);
   const isPlanned = plan !== null && made.body !== null && plan.body === JSON.stringify(made.body);
 
@@ -40,7 +45,9 @@ function Editor({ run, detail, fields }: { run: Run; detail: TaskDetail; fields:
     try {
       return await send<T>("POST", `${apiPath(["runs", run.id])}/${what}`, body);
     } catch (error) {
-      setFault(error instanceof ApiError ? error : new ApiError(0, String(error)));
+      const said = error instanceof ApiError ? error : new ApiError(0, String(error));
+      if (said.kind === "trust") setAsked(true);
+      else setFault(said);
       return null;
     } finally {
       setBusy(false);
@@ -51,9 +58,10 @@ function Editor({ run, detail, fields }: { run: Run; detail: TaskDetail; fields:
     const found = await ask<ForkPlan>("fork/plan", made.body);
     if (found !== null) setPlan({ plan: found, body: JSON.stringify(made.body) });
   }
-  async function start(): Promise<void> {
+  async function start(isTrusted: boolean): Promise<void> {
     if (made.body === null) return;
-    const answer = await ask<{ run: string }>("fork", made.body);
+    setAsked(false);
+    const answer = await ask<{ run: string }>("fork", isTrusted ? { ...made.body, trust: true } : made.body);
     if (answer !== null) go(href(["diff"], { run: [run.id, answer.run] }));
   }
 
@@ -71,10 +79,11 @@ function Editor({ run, detail, fields }: { run: Run; detail: TaskDetail; fields:
       </label>
       <div className="row fork-actions">
         <button type="button" className={isPlanned ? "button" : "button primary"} disabled={made.body === null || isBusy} onClick={() => void see()}>See the plan</button>
-        <button type="button" className={isPlanned ? "button primary" : "button"} disabled={!isPlanned || isBusy} onClick={() => void start()}>Run it</button>
+        <button type="button" className={isPlanned ? "button primary" : "button"} disabled={!isPlanned || isBusy} onClick={() => (trust.isNeeded ? setAsked(true) : void start(trust.isTrusted))}>Run it</button>
         {made.changed > 0 && <button type="button" className="button quiet" onClick={() => { setTexts({}); setPlan(null); }}>Undo all changes</button>}
         {made.body === null && Object.keys(made.faults).length === 0 && <span className="faint">Nothing is changed yet.</span>}
       </div>
+      {isAsked && <TrustNote run={run} trust={trust} what="Run the fork" onTrusted={() => void start(true)} onLeft={() => setAsked(false)} />}
       {fault !== null && <Fault error={fault} />}
       {plan !== null && <PlanShown plan={plan.plan} isCurrent={isPlanned} />}
     </div>
@@ -102,8 +111,8 @@ function FieldEditor({ field, text, fault, change }: EditorProps) {
       ) : (
         <textarea className={field.isJson ? "mono" : ""} rows={lines} value={text} onChange={(event) => change(event.target.value)} aria-invalid={fault !== null || undefined} />
       )}
-      {fault !== null && <span className="bad-text">{fault}</span>}
+      {field.hint !== undefined && <span className="faint fork-hint">{visible(field.hint)}</span>}
+      {fault !== null && <span className="bad-text" role="alert">{fault}</span>}
     </label>
   );
 }
-

@@ -1,10 +1,10 @@
 import type { Json, TaskDetail } from "../../api/types";
-import { inLines } from "../../lib/format";
+import { beginning, inLine, inLines } from "../../lib/format";
 
 /** Something about a task that can be changed. */
 export interface Field {
   id: string;
-  group: "agent" | "prompt" | "setting" | "input" | "output";
+  group: "agent" | "model" | "prompt" | "setting" | "input" | "output";
   name: string;
   /** What it is now. */
   text: string;
@@ -12,6 +12,8 @@ export interface Field {
   isShort: boolean;
   /** Where it stands in the node; null for an output. */
   path: string[] | null;
+  /** What stands beside it: what it came to, or that there is none yet. */
+  hint?: string;
 }
 
 export interface ForkBody {
@@ -19,37 +21,62 @@ export interface ForkBody {
   only?: string;
   fields: { node: string; path: string[]; value: Json }[];
   edits: { task: string; output: string; value: Json }[];
+  trust?: true;
 }
 
 const LONGEST = 200_000;
+const LONGEST_HINT = 160;
 
 /** What can be changed about the task: its agent, prompt, settings and inputs as the workflow has them, and its outputs. */
-export function fieldsOf(node: string, spec: Record<string, Json>, prompts: Record<string, string>, detail: TaskDetail): Field[] {
+export function fieldsOf(spec: Record<string, Json>, prompts: Record<string, string>, detail: TaskDetail): Field[] {
   const fields: Field[] = [];
   const prompt = typeof spec.system_prompt === "string" ? (prompts[spec.system_prompt] ?? promptIn(prompts, spec.system_prompt)) : null;
   if (typeof spec.system_prompt === "string") {
     fields.push({ id: "prompt", group: "prompt", name: "system_prompt", text: prompt ?? spec.system_prompt, isJson: false, isShort: false, path: ["system_prompt"] });
   }
+  const isModel = typeof spec.agent === "string" && spec.agent.startsWith("llm://");
+  if (typeof spec.system_prompt !== "string" && isModel && !Array.isArray(spec.messages)) {
+    fields.push({ id: "prompt", group: "prompt", name: "system_prompt", text: "", isJson: false, isShort: false, path: ["system_prompt"], hint: "It has none." });
+  }
   if (Array.isArray(spec.messages)) {
     fields.push({ id: "messages", group: "prompt", name: "messages", text: inLines(spec.messages), isJson: true, isShort: false, path: ["messages"] });
   }
   if (typeof spec.agent === "string") {
-    fields.push({ id: "agent", group: "agent", name: node, text: spec.agent, isJson: false, isShort: true, path: ["agent"] });
+    fields.push({ id: "agent", group: isModel ? "model" : "agent", name: "agent", text: spec.agent, isJson: false, isShort: true, path: ["agent"] });
   }
-  if (typeof spec.config === "object" && spec.config !== null && !Array.isArray(spec.config)) {
+  if (isObject(spec.config)) {
     fields.push({ id: "config", group: "setting", name: "config", text: inLines(spec.config), isJson: true, isShort: false, path: ["config"] });
   }
-  const inputs = typeof spec.inputs === "object" && spec.inputs !== null && !Array.isArray(spec.inputs) ? Object.entries(spec.inputs) : [];
+  if (!isObject(spec.config) && spec.agent !== "local://echo") {
+    fields.push({ id: "config", group: "setting", name: "config", text: "", isJson: true, isShort: false, path: ["config"], hint: isModel ? 'It has none; for example {"temperature": 0.2}.' : "It has none." });
+  }
+  const given = detail.inputs.filter((one) => one.is_implied).map((one): [string, Json] => [one.name, one.written]);
+  const inputs = isObject(spec.inputs) ? Object.entries(spec.inputs) : given;
   for (const [name, value] of inputs) {
     const isText = typeof value === "string";
-    fields.push({ id: `input ${name}`, group: "input", name, text: inLines(value), isJson: !isText, isShort: isText && value.length < 80 && !value.includes("\n"), path: ["inputs", name] });
+    fields.push({ id: `input ${name}`, group: "input", name, text: inLines(value), isJson: !isText, isShort: isText && value.length < 80 && !value.includes("\n"), path: ["inputs", name], hint: cameTo(name, value, detail) });
   }
   for (const { artifact, value, is_readable } of detail.outputs) {
     const text = inLines(value);
-    if (!is_readable || text.length > LONGEST) continue;
+    if (!is_readable || text.length > LONGEST) {
+      fields.push({ id: `output ${artifact.output}`, group: "output", name: artifact.output, text: "", isJson: true, isShort: false, path: null, hint: is_readable ? "It is too long to be shown here; what you write, as JSON, takes its place." : "It can no longer be read; what you write, as JSON, takes its place." });
+      continue;
+    }
     fields.push({ id: `output ${artifact.output}`, group: "output", name: artifact.output, text, isJson: typeof value !== "string", isShort: false, path: null });
   }
   return fields;
+}
+
+/** What an input that is written with references was in this run. */
+function cameTo(name: string, written: Json, detail: TaskDetail): string | undefined {
+  const given = detail.inputs.find((one) => one.name === name);
+  if (given === undefined || !given.is_readable || !inLine(written).includes("${")) return undefined;
+  const text = inLine(given.value);
+  return `In this run: ${beginning(text, LONGEST_HINT)}${text.length > LONGEST_HINT ? "…" : ""}`;
+}
+
+function isObject(value: Json | undefined): value is Record<string, Json> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What is asked of the server; null where nothing is changed, or something cannot be read. */
@@ -67,6 +94,7 @@ export function requestOf(
   for (const field of fields) {
     const text = texts[field.id];
     if (text === undefined || text === field.text) continue;
+    if (field.isJson && text.trim() === "" && field.text === "") continue;
     changed += 1;
     let value: Json = text;
     if (field.isJson) {

@@ -1,9 +1,10 @@
 import { type FormEvent, useState } from "react";
 import { ApiError, apiPath, send } from "../../api/client";
 import type { Json, Question } from "../../api/types";
-import { inLines, moment } from "../../lib/format";
+import { inLines } from "../../lib/format";
 import { href } from "../../lib/router";
 import { Fault } from "../../parts/states";
+import { Time } from "../../parts/time";
 import { Value } from "../../parts/value";
 import { useReadOnly } from "../../session_context";
 
@@ -15,6 +16,16 @@ interface FormProps {
 }
 
 const AS_JSON = ["output"];
+/** What the choices at a breakpoint mean. */
+const STOPS: Record<string, { word: string; title: string }> = {
+  continue: { word: "Continue", title: "Go on, up to the next breakpoint" },
+  step: { word: "Step", title: "Go on, and stop before the next task" },
+  edit: { word: "Edit the values…", title: "Go on with other inputs, or another output" },
+  retry: { word: "Retry", title: "Execute the task again" },
+  replay: { word: "Fork here", title: "End this run, and fork it from this task" },
+  skip: { word: "Skip", title: "Do not execute the task; what depends on it gets null" },
+  quit: { word: "Quit", title: "End the run as interrupted; it can be resumed" },
+};
 
 /** Something that a person is asked, and the way to answer it: once. */
 export function QuestionForm({ question, onAnswered, isAway = false }: FormProps) {
@@ -43,6 +54,11 @@ export function QuestionForm({ question, onAnswered, isAway = false }: FormProps
     }
   }
 
+  function edit(): void {
+    setText(JSON.stringify(shownAt(question.shown), null, 2));
+    setEditing(true);
+  }
+
   function submit(event: FormEvent): void {
     event.preventDefault();
     if (isEditing || AS_JSON.includes(question.kind)) {
@@ -65,15 +81,13 @@ export function QuestionForm({ question, onAnswered, isAway = false }: FormProps
         <p className="faint">
           {isAway && <a href={href(["runs", question.run_id], { task: question.task })}>{question.task} of {question.run_id}</a>}
           {!isAway && <code>{question.task}</code>}
-          <span>asked {moment(question.asked_at)}</span>
-          {question.deadline_at !== null && <span>to be answered until {moment(question.deadline_at)}</span>}
+          <span>asked <Time at={question.asked_at} /></span>
+          {question.deadline_at !== null && <span>to be answered until <Time at={question.deadline_at} /></span>}
         </p>
       </header>
       <Shown shown={question.shown} />
       {done !== null ? (
-        <p className="strong" role="status">
-          Answered. {done.goesOn ? "The run goes on." : "No process executes the run: resume it, and it goes on."}
-        </p>
+        <Done question={question} goesOn={done.goesOn} onResumed={onAnswered} />
       ) : isReadOnly ? (
         <p className="faint">This server only shows; answer with <code>binex answer {question.run_id}</code>.</p>
       ) : isOver ? null : question.kind === "approve" ? (
@@ -96,12 +110,22 @@ export function QuestionForm({ question, onAnswered, isAway = false }: FormProps
         </div>
       ) : isChoice && !isEditing ? (
         <div className="row question-actions" role="group" aria-label="Choices">
-          {question.choices.map((choice, index) => (
-            <button key={choice} type="button" className={index === 0 ? "button primary" : "button"} disabled={isBusy} onClick={() => void answer(choice)}>{choice}</button>
-          ))}
-          {question.kind === "breakpoint" && (
-            <button type="button" className="button quiet" onClick={() => { setText(inLines(shownAt(question.shown))); setEditing(true); }}>Edit the values…</button>
-          )}
+          {question.choices.map((choice, index) => {
+            const stop = question.kind === "breakpoint" ? STOPS[choice] : undefined;
+            const isEdit = question.kind === "breakpoint" && choice === "edit";
+            return (
+              <button
+                key={choice}
+                type="button"
+                className={index === 0 ? "button primary" : "button"}
+                disabled={isBusy}
+                title={stop?.title}
+                onClick={() => (isEdit ? edit() : void answer(choice))}
+              >
+                {stop?.word ?? choice}
+              </button>
+            );
+          })}
         </div>
       ) : (
         <form onSubmit={submit}>
@@ -117,6 +141,36 @@ export function QuestionForm({ question, onAnswered, isAway = false }: FormProps
       )}
       {fault !== null && <Fault error={fault} />}
     </article>
+  );
+}
+
+/** What follows from the answer: where no process executes the run any more, it has to be resumed. */
+function Done({ question, goesOn, onResumed }: { question: Question; goesOn: boolean; onResumed: () => void }) {
+  const [state, setState] = useState<"asked" | "busy" | "resumed">("asked");
+  const [fault, setFault] = useState<ApiError | null>(null);
+  async function resume(): Promise<void> {
+    setState("busy");
+    setFault(null);
+    try {
+      await send("POST", apiPath(["runs", question.run_id, "resume"]), {});
+      setState("resumed");
+      onResumed();
+    } catch (error) {
+      setState("asked");
+      setFault(error instanceof ApiError ? error : new ApiError(0, String(error)));
+    }
+  }
+  const run = <a href={href(["runs", question.run_id])}>The run</a>;
+  return (
+    <>
+      <p className="strong" role="status">
+        Answered. {goesOn || state === "resumed" ? <>{run} goes on.</> : <>{run} is not executed by any process: resume it, and it goes on.</>}
+      </p>
+      {!goesOn && state !== "resumed" && (
+        <button type="button" className="button" disabled={state === "busy"} onClick={() => void resume()}>Resume the run</button>
+      )}
+      {fault !== null && <Fault error={fault} />}
+    </>
   );
 }
 

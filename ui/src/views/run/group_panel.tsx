@@ -1,15 +1,15 @@
 import { useMemo, useState } from "react";
-import type { RunGraph } from "../../api/types";
+import type { GroupedGraph } from "../../api/types";
 import { plural } from "../../lib/format";
 import { Empty } from "../../parts/states";
 import { Status } from "../../parts/status";
-import { fold, isGroup } from "./graph/fold";
+import { folded, isGroup } from "./graph/fold";
 import type { Standing } from "./moment";
 
 const PAGE = 100;
 
 interface GroupProps {
-  graph: RunGraph;
+  graph: GroupedGraph;
   group: string;
   standing: ReadonlyMap<string, Standing>;
   choose: (task: string) => void;
@@ -19,15 +19,19 @@ interface GroupProps {
 export function GroupPanel({ graph, group, standing, choose }: GroupProps) {
   const [most, setMost] = useState(PAGE);
   const [text, setText] = useState("");
-  const found = useMemo(() => fold(graph).parts.filter(isGroup).find((part) => part.id === group), [graph, group]);
+  const found = useMemo(() => folded(graph).parts.filter(isGroup).find((part) => part.id === group), [graph, group]);
   if (found === undefined) return <Empty title="There is no such group in this run" />;
   const shown = found.nodes.filter((node) => node.id.includes(text) || (standing.get(node.id)?.status ?? "").includes(text));
   return (
     <div className="panel-body">
-      <h2>{plural(found.nodes.length, "node")} alike</h2>
-      <p className="faint">
-        All of them use <code>{found.agent}</code>, come after the same nodes and before the same.
-      </p>
+      <h2>{plural(found.nodes.length, "node")} {found.is_alike ? "alike" : "as one"}</h2>
+      {found.is_alike ? (
+        <p className="faint">
+          All of them use <code>{found.agent}</code>, come after the same nodes and before the same.
+        </p>
+      ) : (
+        <p className="faint">The whole graph is too large to be drawn: what stands in the same place of its order is one here.</p>
+      )}
       <label>
         <span className="label">Name or state</span>
         <input value={text} onChange={(event) => setText(event.target.value)} placeholder="failed" />

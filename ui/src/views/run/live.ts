@@ -3,11 +3,14 @@ import type { Told } from "../../api/events";
 import type { AttemptTrace, ExecutionRecord, TaskTrace, Trace } from "../../api/types";
 import { nodeOf } from "../../lib/status";
 
-/** The trace with what was told since it was asked for, so that nothing has to be asked again for every task. */
+/**
+ * The trace with what was told since it was asked for, so that nothing has to be asked again for every task. What was
+ * told before may be among it: that changes nothing.
+ */
 export function withEvents(trace: Trace, events: readonly Told[]): Trace {
-  if (events.length === 0) return trace;
   const start = new Date(trace.run.started_at).getTime();
   const tasks = new Map(trace.tasks.map((task) => [task.task, task]));
+  const items = new Map<string, Map<string, TaskTrace>>();
   for (const { kind, data } of events) {
     if (kind !== "task" || !isRecord(data) || typeof data.task !== "string") continue;
     const path = data.task;
@@ -17,11 +20,16 @@ export function withEvents(trace: Trace, events: readonly Told[]): Trace {
       tasks.set(node, patched(known, data, start));
       continue;
     }
-    const item = known.items.find((one) => one.task === path) ?? blank(path, known.agent);
-    const items = [...known.items.filter((one) => one.task !== path), patched(item, data, start)];
-    items.sort((one, other) => numberOf(one.task) - numberOf(other.task));
-    const isOver = known.status !== "waiting" && known.status !== "ready";
-    tasks.set(node, { ...known, items, status: isOver ? known.status : "running" });
+    const ofNode = items.get(node) ?? new Map(known.items.map((item) => [item.task, item]));
+    items.set(node, ofNode);
+    ofNode.set(path, patched(ofNode.get(path) ?? blank(path, known.agent), data, start));
+    if (known.status === "waiting" || known.status === "ready") tasks.set(node, { ...known, status: "running" });
+    else tasks.set(node, known);
+  }
+  for (const [node, ofNode] of items) {
+    const known = tasks.get(node);
+    const inOrder = [...ofNode.values()].sort((one, other) => numberOf(one.task) - numberOf(other.task));
+    if (known !== undefined) tasks.set(node, { ...known, items: inOrder });
   }
   return { ...trace, tasks: [...tasks.values()] };
 }
@@ -29,6 +37,7 @@ export function withEvents(trace: Trace, events: readonly Told[]): Trace {
 function patched(task: TaskTrace, data: Record<string, unknown>, start: number): TaskTrace {
   if (isRecord(data.record)) return settled(task, data.record as unknown as ExecutionRecord, start);
   if (typeof data.attempt !== "number" || typeof data.at !== "string") return task;
+  if (task.attempts.some(({ attempt, status }) => attempt === data.attempt && status !== "running")) return task;
   const begins = Math.max(0, new Date(data.at).getTime() - start);
   const attempt: AttemptTrace = {
     attempt: data.attempt, status: "running", start_ms: begins, duration_ms: 0, queued_ms: 0, error: null, retry_in_ms: null,
@@ -37,6 +46,7 @@ function patched(task: TaskTrace, data: Record<string, unknown>, start: number):
 }
 
 function settled(task: TaskTrace, record: ExecutionRecord, start: number): TaskTrace {
+  if (!record.is_final && task.attempts.some(({ attempt }) => attempt > record.attempt)) return task;
   const ended = Math.max(0, new Date(record.ended_at).getTime() - start);
   const begins = record.started_at === null ? null : Math.max(0, new Date(record.started_at).getTime() - start);
   const attempt: AttemptTrace = {
@@ -65,7 +75,7 @@ function others(task: TaskTrace, attempt: number): AttemptTrace[] {
 }
 
 function numberOf(path: string): number {
-  return Number(/\[(\d+)\]$/.exec(path)?.[1] ?? 0);
+  return Number(path.slice(path.lastIndexOf("[") + 1, -1));
 }
 
 function blank(task: string, agent: string): TaskTrace {

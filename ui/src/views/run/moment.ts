@@ -1,4 +1,5 @@
-import type { GraphNode, TaskStatus, TaskTrace, Trace } from "../../api/types";
+import type { GraphNode, Question, TaskStatus, TaskTrace, Trace } from "../../api/types";
+import { nodeOf } from "../../lib/status";
 
 /** A task at some moment of the run. */
 export interface Standing {
@@ -9,8 +10,8 @@ export interface Standing {
   items: Partial<Record<TaskStatus, number>>;
 }
 
-/** Where the tasks stood *at* milliseconds after the start; with null, where they stand now. */
-export function standings(trace: Trace | null, nodes: readonly GraphNode[], at: number | null): Map<string, Standing> {
+/** Where the tasks stood *at* milliseconds after the start; with null, where they stand now, and what is *asked* now. */
+export function standings(trace: Trace | null, nodes: readonly GraphNode[], at: number | null, asked: readonly Question[] = []): Map<string, Standing> {
   const found = new Map<string, Standing>();
   for (const node of nodes) {
     found.set(node.id, { status: at === null ? node.status : "waiting", attempts: node.attempts, durationMs: node.duration_ms, items: node.items });
@@ -24,10 +25,18 @@ export function standings(trace: Trace | null, nodes: readonly GraphNode[], at: 
     }
     found.set(task.task, { ...standingOf(task, at), items: task.items.length > 0 ? items : (found.get(task.task)?.items ?? {}) });
   }
+  for (const { task } of at === null ? asked : []) {
+    // At a breakpoint before it a task has not begun.
+    for (const path of new Set([task, nodeOf(task)])) {
+      const known = found.get(path);
+      if (known !== undefined && known.status === "waiting") found.set(path, { ...known, status: "waiting_for_human" });
+    }
+  }
   return found;
 }
 
-function standingOf(task: TaskTrace, at: number | null): Standing {
+/** Where one task stood. */
+export function standingOf(task: TaskTrace, at: number | null): Standing {
   const whole: Standing = { status: task.status, attempts: task.attempts.length, durationMs: task.duration_ms, items: {} };
   if (at === null) return whole;
   if (isSettledBy(task, at)) return whole;

@@ -1,7 +1,7 @@
 import { apiPath } from "../../api/client";
 import type { CostReport, CriticalPath, FailureGroup, Run, TimeParts } from "../../api/types";
 import { useGet } from "../../api/use";
-import { count, duration, plural, spent, words } from "../../lib/format";
+import { count, duration, plural, spent, visible, words } from "../../lib/format";
 import { nodeOf } from "../../lib/status";
 import { Copy } from "../../parts/copy";
 import { JsonTree } from "../../parts/json_tree";
@@ -89,7 +89,7 @@ export function CauseOfFailure({ cause, choose }: { cause: FailureGroup; choose:
         <span className="tag bad">{words(cause.kind)}</span> <span className="strong">{cause.cause}</span>
       </p>
       <TaskLinks tasks={cause.tasks} choose={choose} />
-      <p className="error-text">{cause.example.evidence.message}</p>
+      <p className="error-text">{visible(cause.example.evidence.message)}</p>
       {frame !== null && (
         <pre tabIndex={0} aria-label="where it failed">{`${frame.file}:${frame.line} in ${frame.function}\n    ${frame.code}`}</pre>
       )}

@@ -1,15 +1,17 @@
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { apiPath } from "../../api/client";
-import type { Run, TaskDetail } from "../../api/types";
+import type { Run, TaskDetail, Trace } from "../../api/types";
 import { useGet, useThrottled } from "../../api/use";
-import { duration, plural, spent } from "../../lib/format";
+import { count, duration, NOTHING, plural, spent } from "../../lib/format";
 import { nodeOf } from "../../lib/status";
 import { Icon } from "../../parts/icon";
-import { Damaged, Fault, Loading } from "../../parts/states";
+import { isTrace } from "../../lib/run";
+import { Damaged, Empty, Fault, Loading } from "../../parts/states";
 import { Status } from "../../parts/status";
 import { Tabs } from "../../parts/tabs";
 import { useReadOnly } from "../../session_context";
-import { isSettledBy, type Standing, taskIn } from "./moment";
+import { costBy } from "./glance";
+import { isSettledBy, type Standing, standingOf, taskIn } from "./moment";
 import { AttemptsPanel } from "./panels/attempts_panel";
 import { InputPanel } from "./panels/input_panel";
 import { ItemsPanel } from "./panels/items_panel";
@@ -31,13 +33,14 @@ interface PanelProps {
   standing: ReadonlyMap<string, Standing>;
   live: LiveRun;
   choose: (task: string | null, more?: { tab?: string }) => void;
+  /** Shows another part of the task; null for the one that suits it. */
+  chooseTab: (id: string | null) => void;
 }
 
 /** Everything about one task, as it was at the moment that is looked at. */
-export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelProps) {
+export function TaskPanel({ run, task, tab, at, standing, live, choose, chooseTab }: PanelProps) {
   const detail = useGet<TaskDetail>(apiPath(["runs", run.id, "tasks", task]));
   const isReadOnly = useReadOnly();
-  const [asked, setAsked] = useState<string | null>(tab);
   const reload = useThrottled(detail.reload, 400);
   const changes = live.changes.get(task) ?? 0;
   useEffect(() => {
@@ -45,24 +48,28 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
   }, [changes, reload]);
   const stamp = live.trace.data?.run.status;
   useEffect(() => detail.reload(), [stamp, detail.reload]);
-  useEffect(() => setAsked(tab), [tab]);
   const trace = taskIn(live.now, task);
   const data = detail.data;
   const isThere = trace === null || isSettledBy(trace, at);
-  const status = isThere ? (trace?.status ?? data?.timing.status ?? null) : trace.start_ms !== null && trace.start_ms <= (at ?? 0) ? "running" : "waiting";
+  const standingNow = trace === null ? null : standingOf(trace, at);
+  const status = (at === null ? standing.get(task)?.status : null) ?? standingNow?.status ?? data?.timing.status ?? null;
+  const hasBegun = standingNow === null || isThere || standingNow.status === "running" || standingNow.status === "waiting_for_human";
+  const isOwn = data?.executed_run === run.id;
   const known: TabId[] = ["talk", "input", "output", "attempts", "items", "why", "lineage"];
   const isEach = (data?.items.length ?? 0) > 0;
-  const hasTalk = data?.attempts.some((attempt) => attempt.rounds.length > 0) ?? false;
+  const hasTalk = data !== null && (data.rounds_so_far.length > 0 || data.attempts.some((attempt) => attempt.rounds.length > 0));
   const isModel = hasTalk || (data?.timing.agent ?? trace?.agent ?? "").startsWith("llm://");
   const tabs = known.filter((id) => (id !== "items" || isEach) && (id !== "talk" || (isModel && !isEach)) && (id !== "attempts" || !isEach));
   const first: TabId = isEach ? "items" : data?.failure != null ? "attempts" : isModel ? "talk" : "output";
-  const isForking = asked === "fork" && !isReadOnly;
-  const chosen = tabs.find((id) => id === asked) ?? first;
+  const canFork = !isReadOnly && !isTrace(run);
+  const isForking = tab === "fork" && canFork;
+  const chosen = tabs.find((id) => id === tab) ?? first;
+  const attempted = isOwn ? (standingNow?.attempts ?? 0) : (data?.attempts.length ?? 0);
   const titles: Record<TabId, { title: string; count?: number }> = {
     talk: { title: "Messages" },
     input: { title: "Input" },
     output: { title: "Output" },
-    attempts: { title: "Attempts", count: (data?.attempts.length ?? 0) > 1 ? data?.attempts.length : undefined },
+    attempts: { title: "Attempts", count: attempted > 1 ? attempted : undefined },
     items: { title: "Items", count: data?.items.length },
     why: { title: "Why" },
     lineage: { title: "Lineage" },
@@ -74,8 +81,8 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
           <h2>{task}</h2>
           <Status status={status} />
           <span className="task-tools">
-            {!isReadOnly && !isForking && (
-              <button type="button" className="button small" onClick={() => setAsked("fork")}>
+            {canFork && !isForking && (
+              <button type="button" className="button small" onClick={() => chooseTab("fork")}>
                 <Icon name="fork" size={14} /> Fork here
               </button>
             )}
@@ -86,10 +93,13 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
         </div>
         <p className="task-about faint">
           <code>{data?.timing.agent || trace?.agent || ""}</code>
-          {trace !== null && trace.start_ms !== null && <span>{duration(trace.duration_ms)}</span>}
-          {data !== null && data.attempts.length > 1 && <span>{plural(data.attempts.length, "attempt")}</span>}
-          {data !== null && data.spend.model_calls > 0 && (
-            <span title="tokens in and out">{data.spend.input_tokens} → {data.spend.output_tokens} tokens, {spent(data.spend)}</span>
+          {trace !== null && trace.start_ms !== null && hasBegun && <span>{duration(standingNow?.durationMs ?? trace.duration_ms)}</span>}
+          {standingNow !== null && standingNow.attempts > 1 && <span>{plural(standingNow.attempts, "attempt")}</span>}
+          {data !== null && data.spend.model_calls > 0 && (isThere || !isOwn) && (
+            <span title="tokens in and out">{count(data.spend.input_tokens)} → {count(data.spend.output_tokens)} tokens, {spent(data.spend)}</span>
+          )}
+          {data !== null && data.spend.model_calls > 0 && !isThere && isOwn && hasBegun && (
+            <span>{spentBy(data, run, at ?? 0)}</span>
           )}
           {task !== nodeOf(task) && <button type="button" className="link" onClick={() => choose(nodeOf(task))}>all items of {nodeOf(task)}</button>}
         </p>
@@ -99,7 +109,7 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
             {data.record?.is_edited && ", and edited"}.
           </p>
         )}
-        {at !== null && !isThere && <p className="note">This is how it was {duration(at)} after the start of the run.</p>}
+        {at !== null && <p className="note">This is how it was {duration(at)} after the start of the run.</p>}
       </div>
       {detail.error !== null && <div className="panel-body"><Fault error={detail.error} retry={detail.reload} /></div>}
       {detail.isLoading && <div className="panel-body"><Loading what="Reading the task" /></div>}
@@ -107,7 +117,7 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
         <section className="panel-body fork-box" aria-label={`Fork at ${task}`}>
           <div className="row fork-head">
             <h3>Fork here</h3>
-            <button type="button" className="button quiet" onClick={() => setAsked(null)}>
+            <button type="button" className="button quiet" onClick={() => chooseTab(null)}>
               Back to the task
             </button>
           </div>
@@ -117,19 +127,30 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose }: PanelP
         </section>
       )}
       {data !== null && !isForking && (
-        <Tabs label={`Parts of ${task}`} tabs={tabs.map((id) => ({ id, ...titles[id] }))} chosen={chosen} choose={(id) => setAsked(id)}>
+        <Tabs label={`Parts of ${task}`} tabs={tabs.map((id) => ({ id, ...titles[id] }))} chosen={chosen} choose={(id) => chooseTab(id)}>
           <div className="panel-body">
             <Damaged damage={data.damage} />
             {chosen === "talk" && <TalkPanel run={run} detail={data} at={at} tokens={live.tokens} />}
-            {chosen === "input" && <InputPanel detail={data} />}
+            {chosen === "input" && (hasBegun ? <InputPanel detail={data} /> : <Empty title="At this moment it had been given nothing yet" />)}
             {chosen === "output" && <OutputPanel detail={data} isThere={isThere} />}
             {chosen === "attempts" && <AttemptsPanel run={run} detail={data} at={at} choose={(one) => choose(one)} />}
             {chosen === "items" && <ItemsPanel detail={data} standing={at === null ? null : standing} choose={(one) => choose(one)} />}
-            {chosen === "why" && <WhyPanel run={run} task={task} choose={(one) => choose(one)} />}
-            {chosen === "lineage" && <LineagePanel run={run} detail={data} choose={(one) => choose(one)} />}
+            {chosen === "why" && (isThere ? <WhyPanel run={run} task={task} choose={(one) => choose(one)} /> : <Empty title="At this moment it had not settled yet" />)}
+            {chosen === "lineage" && (isThere ? <LineagePanel run={run} detail={data} isThen={(other) => isSettled(live.now, other, at)} choose={(one) => choose(one)} /> : <Empty title="At this moment it had made nothing yet" />)}
           </div>
         </Tabs>
       )}
     </div>
   );
+}
+
+function spentBy(data: TaskDetail, run: Run, at: number): string {
+  const cost = costBy(data.attempts.flatMap((attempt) => attempt.calls.map((one) => one.call)), run, at);
+  return cost === NOTHING ? "nothing spent yet" : `${cost} spent`;
+}
+
+/** Whether another task of the run had come to its end by then. */
+function isSettled(trace: Trace | null, task: string, at: number | null): boolean {
+  const found = at === null ? null : taskIn(trace, task);
+  return found === null || isSettledBy(found, at);
 }

@@ -4,7 +4,7 @@ import { duration, plural } from "../../lib/format";
 import { nodeOf, toneOf, wordOf } from "../../lib/status";
 import { Icon } from "../../parts/icon";
 import { Empty } from "../../parts/states";
-import { isSettledBy } from "./moment";
+import { standingOf } from "./moment";
 
 const ROW = 28;
 const AROUND = 12;
@@ -80,15 +80,15 @@ export function Timeline({ trace, span, at, setAt, chosen, choose }: TimelinePro
                 <span className="timeline-toggle" />
               )}
               <button type="button" className="timeline-row" aria-pressed={task.task === chosen} onClick={() => choose(task.task)}>
-                <span className={`dot ${toneAt(task, at)}`} />
+                <span className={`dot ${toneOf(standingOf(task, at).status)}`} />
                 <span className="timeline-name">{isItem ? task.task.slice(nodeOf(task.task).length) : task.task}</span>
-                <span className="unseen">, {wordOf(task.status)}</span>
+                <span className="unseen">, {wordOf(standingOf(task, at).status)}</span>
                 {task.items.length > 0 && <span className="faint">×{task.items.length}</span>}
                 <span className="timeline-track">
                   <Bars task={task} span={span} at={at} />
                   {at !== null && <span className="playhead" style={{ left: `${(at / Math.max(span, 0.001)) * 100}%` }} />}
                 </span>
-                <span className="timeline-took">{tookOf(task)}</span>
+                <span className="timeline-took">{tookOf(task, at)}</span>
               </button>
             </li>
           ))}
@@ -130,12 +130,10 @@ function whole(task: TaskTrace): { start_ms: number; duration_ms: number; queued
   return { start_ms: start, duration_ms: Math.max(task.duration_ms, ...ends.map((end) => end - start)), queued_ms: 0, status: task.status };
 }
 
-function toneAt(task: TaskTrace, at: number | null): string {
-  if (isSettledBy(task, at)) return toneOf(task.status);
-  return at !== null && task.start_ms !== null && task.start_ms <= at ? "busy" : "quiet";
-}
-
-function tookOf(task: TaskTrace): string {
+function tookOf(task: TaskTrace, at: number | null): string {
+  const then = standingOf(task, at);
+  if (at !== null && then.status === "waiting") return "";
+  if (at !== null && then.status !== task.status) return duration(then.durationMs);
   if (task.reused_from !== null) return "taken over";
   if (task.status === "skipped") return "skipped";
   return task.start_ms === null ? wordOf(task.status) : duration(task.duration_ms);

@@ -18,11 +18,11 @@ export function Filters({ query }: { query: URLSearchParams }) {
     setText(query.get("text") ?? "");
     setWorkflow(query.get("workflow") ?? "");
     setCost(query.get("min_cost") ?? "");
-  }, [query.toString()]);
+  }, [query.get("text"), query.get("workflow"), query.get("min_cost")]);
   function ask(changes: Record<string, string | null>): void {
     const all: Record<string, string | null> = { text, workflow, min_cost: cost, ...changes };
     const kept = Object.fromEntries(FILTERS.map((name) => [name, name in all ? (all[name] ?? null) : query.get(name)]));
-    go(href(["runs"], kept));
+    go(href(["runs"], { ...kept, chosen: query.getAll("chosen") }));
   }
   function submit(event: FormEvent): void {
     event.preventDefault();

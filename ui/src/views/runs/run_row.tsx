@@ -1,9 +1,12 @@
 import type { Run, TextHit } from "../../api/types";
-import { ago, count, duration, moment, NOTHING, plural, spent } from "../../lib/format";
+import { count, duration, NOTHING, plural, spent, visible } from "../../lib/format";
 import { href } from "../../lib/router";
+import { isTrace } from "../../lib/run";
 import { isLive } from "../../lib/status";
+import { CameAs } from "../../parts/came_as";
 import { Icon } from "../../parts/icon";
 import { StatusOfRun } from "../../parts/status";
+import { Ago } from "../../parts/time";
 
 interface RowProps {
   run: Run;
@@ -31,7 +34,7 @@ export function RunRow({ run, now, hits, isChosen, choose, isOpen, toggle }: Row
           {run.workflow}
         </a>
         <code className="faint">{run.id}</code>
-        {run.is_imported && <span className="tag">imported</span>}
+        <CameAs run={run} />
         {hits.slice(0, 3).map((hit, index) => (
           <Hit key={index} hit={hit} />
         ))}
@@ -43,13 +46,13 @@ export function RunRow({ run, now, hits, isChosen, choose, isOpen, toggle }: Row
       <td className="cell-cost number" data-label="cost">
         {spent(run.spend)}
       </td>
-      <td className="cell-started" title={moment(run.started_at)}>
-        {ago(run.started_at, now)}
+      <td className="cell-started">
+        <Ago at={run.started_at} now={now} />
       </td>
       <td className="cell-origin">
         <button type="button" className="family-toggle" aria-expanded={isOpen} onClick={toggle} title="The runs that it is related to">
           <Icon name="fork" size={14} />
-          {run.origin === null ? "the start" : `${run.origin.mode} of ${run.origin.parent}`}
+          {run.origin === null ? (isTrace(run) ? "another program" : "the start") : `${run.origin.mode} of ${run.origin.parent}`}
         </button>
       </td>
     </tr>
@@ -61,9 +64,9 @@ function Hit({ hit }: { hit: TextHit }) {
   const marked = [...hit.excerpt];
   return (
     <a className="hit" href={href(["runs", hit.run_id], { task: hit.task, tab: hit.call === "" ? "output" : "talk" })}>
-      <code>{hit.task}</code> {marked.slice(0, start).join("")}
-      <mark>{marked.slice(start, end).join("")}</mark>
-      {marked.slice(end).join("")}
+      <code>{hit.task}</code> {visible(marked.slice(0, start).join(""))}
+      <mark>{visible(marked.slice(start, end).join(""))}</mark>
+      {visible(marked.slice(end).join(""))}
     </a>
   );
 }

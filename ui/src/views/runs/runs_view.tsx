@@ -1,11 +1,12 @@
-import { Fragment, useCallback, useEffect, useState } from "react";
+import { Fragment, useCallback, useEffect } from "react";
 import { useEvents } from "../../api/events";
-import type { Run, RunPage } from "../../api/types";
+import type { RunPage } from "../../api/types";
 import { useGet, useThrottled } from "../../api/use";
 import { count, plural } from "../../lib/format";
 import { useNow } from "../../lib/now";
-import { go, href } from "../../lib/router";
+import { altered, go, href } from "../../lib/router";
 import { Icon } from "../../parts/icon";
+import { LiveNote } from "../../parts/live_note";
 import { Empty, Fault, Loading } from "../../parts/states";
 import { FamilyTree } from "./family_tree";
 import { Filters } from "./filters";
@@ -18,8 +19,8 @@ const MOST_COMPARED = 12;
 export function RunsView({ query }: { query: URLSearchParams }) {
   const offset = Math.max(0, Number(query.get("offset")) || 0);
   const page = useGet<RunPage>(pathOfRuns(query, offset));
-  const [chosen, setChosen] = useState<Run[]>([]);
-  const [opened, setOpened] = useState<string | null>(null);
+  const chosen = query.getAll("chosen");
+  const opened = query.get("open");
   const reload = useThrottled(page.reload, 700);
   useEvents(null, true, useCallback(({ kind }) => {
     if (kind === "run" || kind === "end" || kind === "reset") reload();
@@ -30,17 +31,18 @@ export function RunsView({ query }: { query: URLSearchParams }) {
   useEffect(() => {
     document.title = "Runs · Binex";
   }, []);
-  function choose(run: Run, isChosen: boolean): void {
-    setChosen((before) => [...before.filter((one) => one.id !== run.id), ...(isChosen ? [run] : [])]);
+  function alter(changes: Parameters<typeof altered>[0]): void {
+    go(altered(changes), { replace: true });
+  }
+  function choose(run: string, isChosen: boolean): void {
+    alter({ chosen: [...chosen.filter((one) => one !== run), ...(isChosen ? [run] : [])] });
   }
   const isFiltered = FILTERS.some((name) => query.has(name));
   return (
     <div className="page runs-page">
       <div className="page-head">
         <h1>Runs</h1>
-        <span className="live-note faint">
-          <Icon name="live" size={14} /> live
-        </span>
+        <LiveNote />
       </div>
       <Filters query={query} />
       {page.error !== null && <Fault error={page.error} retry={page.reload} />}
@@ -75,10 +77,10 @@ export function RunsView({ query }: { query: URLSearchParams }) {
                   run={run}
                   now={now}
                   hits={page.data?.hits.filter((hit) => hit.run_id === run.id) ?? []}
-                  isChosen={chosen.some((one) => one.id === run.id)}
-                  choose={(isChosen) => choose(run, isChosen)}
+                  isChosen={chosen.includes(run.id)}
+                  choose={(isChosen) => choose(run.id, isChosen)}
                   isOpen={opened === run.id}
-                  toggle={() => setOpened(opened === run.id ? null : run.id)}
+                  toggle={() => alter({ open: opened === run.id ? null : run.id })}
                 />
                 {opened === run.id && (
                   <tr className="family-row">
@@ -99,7 +101,7 @@ export function RunsView({ query }: { query: URLSearchParams }) {
           <button type="button" className="button primary" disabled={chosen.length < 2 || chosen.length > MOST_COMPARED} onClick={() => go(href(["diff"], { run: oldestFirst(chosen) }))}>
             Compare
           </button>
-          <button type="button" className="button quiet" onClick={() => setChosen([])}>
+          <button type="button" className="button quiet" onClick={() => alter({ chosen: [] })}>
             Clear
           </button>
           {chosen.length > MOST_COMPARED && <span className="faint">{MOST_COMPARED} at most</span>}
@@ -129,7 +131,7 @@ function NoRuns({ isFiltered, offset }: { isFiltered: boolean; offset: number })
 
 function Pager({ query, offset, hasMore, shown }: { query: URLSearchParams; offset: number; hasMore: boolean; shown: number }) {
   if (offset === 0 && !hasMore) return null;
-  const kept = Object.fromEntries(FILTERS.map((name) => [name, query.get(name)]));
+  const kept = { ...Object.fromEntries(FILTERS.map((name) => [name, query.get(name)])), chosen: query.getAll("chosen") };
   const newer = Math.max(0, offset - PAGE);
   return (
     <nav className="pager" aria-label="Pages of runs">
@@ -154,6 +156,7 @@ function Pager({ query, offset, hasMore, shown }: { query: URLSearchParams; offs
   );
 }
 
-function oldestFirst(runs: readonly Run[]): string[] {
-  return [...runs].sort((one, other) => one.started_at.localeCompare(other.started_at)).map((run) => run.id);
+/** Ids begin with the time. */
+function oldestFirst(runs: readonly string[]): string[] {
+  return [...runs].sort();
 }

@@ -1,20 +1,22 @@
-import { autocompletion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab, isolateHistory, redo, undo } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
-import { EditorState } from "@codemirror/state";
+import { EditorState, Text } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
-import { NODE_KEYS, WORKFLOW_KEYS } from "../../api/keys";
 import type { CheckedText } from "../../api/types";
+import { complete } from "./completion";
 
 export interface EditorHandle {
-  /** Put *text* in the place of all; it can be undone. */
+  /** Make the text to be *text*, by changing what is different; one step for undoing. */
   replace: (text: string) => void;
+  undo: () => boolean;
+  redo: () => boolean;
   goTo: (line: number, column: number) => void;
-  /** Go to where a node is written. */
+  /** Show where a node is written; whoever chose it goes on where that was. */
   show: (node: string) => void;
 }
 
@@ -22,6 +24,8 @@ interface EditorProps {
   ref: Ref<EditorHandle>;
   text: string;
   checked: CheckedText | null;
+  /** What the last text that was a workflow had in it, for completion. */
+  known: CheckedText | null;
   isReadOnly: boolean;
   change: (text: string) => void;
   save: () => void;
@@ -45,24 +49,31 @@ const look = EditorView.theme({
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "color-mix(in srgb, var(--accent) 28%, transparent)" },
   ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--ink)", border: "1px solid var(--strong-line)", borderRadius: "6px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
-  ".cm-completionDetail": { color: "inherit", fontStyle: "normal", opacity: "0.85" },
+  ".cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxWidth: "min(34rem, 90vw)" },
+  ".cm-tooltip-autocomplete > ul > li": { display: "flex", gap: "0.75rem", padding: "0.15rem 0.6rem !important", alignItems: "baseline" },
+  ".cm-completionLabel": { flex: "none" },
+  ".cm-completionDetail": { color: "var(--faint)", fontStyle: "normal", fontFamily: "var(--sans, inherit)", fontSize: "0.75rem", marginLeft: "auto !important", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" },
+  "li[aria-selected] .cm-completionDetail": { color: "inherit" },
 });
 
 /** The text of a workflow, with completion, and with faults where they are. */
-export function Editor({ ref, text, checked, isReadOnly, change, save }: EditorProps) {
+export function Editor({ ref, text, checked, known, isReadOnly, change, save }: EditorProps) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
-  const latest = useRef({ checked, change, save });
-  latest.current = { checked, change, save };
+  const latest = useRef({ known, change, save });
+  latest.current = { known, change, save };
   useEffect(() => {
     if (box.current === null) return;
+    const newline = newlineOf(text);
     const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
     const made = new EditorView({
       parent: box.current,
       state: EditorState.create({
-        doc: text,
+        doc: Text.of(text.split(newline)),
         extensions: [
           EditorView.cspNonce.of(nonce),
+          EditorState.lineSeparator.of(newline),
+          EditorView.clipboardInputFilter.of((pasted) => pasted.replace(/\r\n?|\n/g, newline)),
           lineNumbers(),
           lintGutter(),
           history(),
@@ -76,10 +87,10 @@ export function Editor({ ref, text, checked, isReadOnly, change, save }: EditorP
           EditorState.readOnly.of(isReadOnly),
           EditorState.tabSize.of(2),
           EditorView.contentAttributes.of({ "aria-label": "Text of the workflow" }),
-          autocompletion({ override: [(context) => complete(context, latest.current.checked)], icons: false }),
-          keymap.of([{ key: "Mod-s", run: () => (latest.current.save(), true) }, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+          autocompletion({ override: [(context) => complete(context, latest.current.known)], icons: false }),
+          keymap.of([{ key: "Mod-s", run: () => (latest.current.save(), true) }, ...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.change(update.state.doc.toString());
+            if (update.docChanged) latest.current.change(update.state.sliceDoc());
           }),
         ],
       }),
@@ -94,11 +105,23 @@ export function Editor({ ref, text, checked, isReadOnly, change, save }: EditorP
   }, [checked]);
   useImperativeHandle(ref, () => ({
     replace(changed) {
-      view.current?.dispatch({ changes: { from: 0, to: view.current.state.doc.length, insert: changed } });
+      const here = view.current;
+      if (here === null) return;
+      const [before, after] = [here.state.doc.toString(), changed.split(here.state.lineBreak).join("\n")];
+      const { from, to, end } = differenceOf(before, after);
+      here.dispatch({
+        changes: { from, to, insert: Text.of(after.slice(from, end).split("\n")) },
+        annotations: isolateHistory.of("full"),
+        effects: EditorView.scrollIntoView(from, { y: "center" }),
+      });
     },
+    undo: () => view.current !== null && undo(view.current),
+    redo: () => view.current !== null && redo(view.current),
     goTo(line, column) {
       const here = view.current;
-      if (here !== null) reveal(here, placeOf(here.state, line, column));
+      if (here === null) return;
+      reveal(here, placeOf(here.state, line, column));
+      here.focus();
     },
     show(node) {
       const here = view.current;
@@ -109,9 +132,23 @@ export function Editor({ ref, text, checked, isReadOnly, change, save }: EditorP
   return <div className="editor" ref={box} />;
 }
 
+/** What ends the lines of a text; where that is mixed, what is before a line feed is a part of the line. */
+function newlineOf(text: string): string {
+  return text.includes("\r\n") && !/(^|[^\r])\n/.test(text) ? "\r\n" : "\n";
+}
+
+/** Where two texts differ: from, to in the first, and to in the second. */
+function differenceOf(before: string, after: string): { from: number; to: number; end: number } {
+  const most = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < most && before[from] === after[from]) from += 1;
+  let same = 0;
+  while (same < most - from && before[before.length - 1 - same] === after[after.length - 1 - same]) same += 1;
+  return { from, to: before.length - same, end: after.length - same };
+}
+
 function reveal(view: EditorView, at: number): void {
   view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
-  view.focus();
 }
 
 function placeOf(state: EditorState, line: number, column: number): number {
@@ -126,29 +163,4 @@ function diagnosticsOf(state: EditorState, checked: CheckedText): Diagnostic[] {
     const word = /^[^\s,}\]]+/.exec(state.sliceDoc(from, from + 200))?.[0].length ?? 0;
     return { from, to: Math.min(state.doc.length, from + word), severity, message: fault.fix === null ? fault.message : `${fault.message}\n${fault.fix}` };
   });
-}
-
-/** Keys where a key may stand, and what can be referred to behind `${`. */
-function complete(context: CompletionContext, checked: CheckedText | null): CompletionResult | null {
-  const reference = context.matchBefore(/\$\{[\w.-]*/);
-  if (reference !== null) {
-    const names = [
-      ...Object.keys(checked?.inputs ?? {}).map((name) => ({ label: `user.${name}`, detail: "input" })),
-      ...(checked?.graph?.nodes ?? []).map((node) => ({ label: `${node.id}.output`, detail: node.agent })),
-      { label: "item", detail: "the item of a foreach" },
-    ];
-    return { from: reference.from + 2, options: names, validFor: /^[\w.-]*$/ };
-  }
-  const line = context.state.doc.lineAt(context.pos);
-  const before = line.text.slice(0, context.pos - line.from);
-  const typed = /^(\s*)([\w]*)$/.exec(before);
-  if (typed === null || (!context.explicit && typed[2] === "")) return null;
-  const indent = typed[1]?.length ?? 0;
-  const keys = indent === 0 ? WORKFLOW_KEYS : indent >= 4 ? NODE_KEYS : null;
-  if (keys === null) return null;
-  return {
-    from: context.pos - (typed[2]?.length ?? 0),
-    options: Object.entries(keys).map(([label, detail]) => ({ label, detail: detail.slice(0, 70), apply: `${label}: ` })),
-    validFor: /^\w*$/,
-  };
 }

@@ -1,6 +1,7 @@
+import "../../styles/fork.css";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, apiPath, send } from "../../api/client";
-import type { CheckedText, WorkflowText } from "../../api/types";
+import type { WorkflowText } from "../../api/types";
 import { plural } from "../../lib/format";
 import { href } from "../../lib/router";
 import { useWide } from "../../lib/wide";
@@ -9,42 +10,32 @@ import { Empty, Fault, Loading } from "../../parts/states";
 import { Tabs } from "../../parts/tabs";
 import { useReadOnly } from "../../session_context";
 import type { Standing } from "../run/moment";
-import { AddNode } from "./add_node";
+import { EditBar } from "./edit_bar";
 import { Editor, type EditorHandle } from "./editor";
 import { Faults } from "./faults";
 import { RunForm } from "./run_form";
+import { useChecked } from "./use_checked";
+import { useEditing } from "./use_editing";
 
 const GraphPane = lazy(() => import("../run/graph/graph_pane"));
-const PAUSE_MS = 300;
+const NOTHING_STANDS: ReadonlyMap<string, Standing> = new Map();
 
 type Pane = "text" | "graph" | "run";
 
-/** A workflow file: its text, what is wrong with it, the graph that it makes, and a form to run it. */
+/** A workflow file: its text, what is wrong with it, the graph that it makes, and a form to plan and run it. */
 export default function Workbench({ file, reload }: { file: WorkflowText; reload: () => void }) {
   const [saved, setSaved] = useState(file);
   const [text, setText] = useState(file.text);
-  const [checked, setChecked] = useState<CheckedText | null>(null);
   const [fault, setFault] = useState<ApiError | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [pane, setPane] = useState<Pane>("text");
-  const [node, setNode] = useState<string | null>(null);
   const editor = useRef<EditorHandle>(null);
   const isReadOnly = useReadOnly();
   const isWide = useWide("64rem");
+  const { checked, usable, fault: unchecked } = useChecked(file.name, text, isReadOnly);
+  const graph = usable?.graph ?? null;
+  const editing = useEditing({ text, graph, editor });
   const isChanged = text !== saved.text;
-  useEffect(() => {
-    let isGone = false;
-    const timer = setTimeout(() => {
-      send<CheckedText>("POST", "/api/workflows/check", { text, name: file.name }).then(
-        (answer) => !isGone && setChecked(answer),
-        (error: unknown) => !isGone && setFault(error instanceof ApiError ? error : new ApiError(0, String(error))),
-      );
-    }, PAUSE_MS);
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-    };
-  }, [text, file.name]);
   useEffect(() => {
     if (!isChanged) return;
     const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
@@ -65,33 +56,32 @@ export default function Workbench({ file, reload }: { file: WorkflowText; reload
       setBusy(false);
     }
   }
-  // The graph of the last text that made one stays while something is half typed.
-  const [graph, setGraph] = useState<CheckedText["graph"]>(null);
-  useEffect(() => {
-    if (checked?.graph != null) setGraph(checked.graph);
-  }, [checked]);
   const drawn = useMemo(() => (graph === null ? null : { ...graph, damage: [] }), [graph]);
-  const standing = useMemo<ReadonlyMap<string, Standing>>(() => new Map(), []);
   const faults = checked?.faults ?? [];
+  function choose(node: string): void {
+    editing.choose(node);
+    editor.current?.show(node);
+  }
   const graphShown = (
-    <div className="workflow-graph">
+    <div className="workflow-graph" onKeyDown={isReadOnly ? undefined : editing.onKey}>
       {drawn === null ? (
         checked === null ? <Loading what="Reading the workflow" /> : <Empty title="There is no graph yet">The text has to be a workflow first.</Empty>
       ) : (
         <Suspense fallback={<Loading what="Drawing the graph" />}>
-          <GraphPane graph={drawn} standing={standing} chosen={node} choose={(id) => { setNode(id); editor.current?.show(id); }} chooseGroup={(id) => setNode(id)} />
+          <GraphPane graph={drawn} standing={NOTHING_STANDS} chosen={editing.chosen} choose={choose} chooseGroup={editing.choose} {...(isReadOnly ? {} : { edit: editing.edit })} />
         </Suspense>
       )}
-      {!isReadOnly && drawn !== null && <AddNode text={text} nodes={drawn.nodes.map((one) => one.id)} chosen={node} change={(changed) => editor.current?.replace(changed)} />}
+      {!isReadOnly && <EditBar graph={graph} chosen={editing.chosen} editing={editing} />}
     </div>
   );
   const textShown = (
     <div className="workflow-text">
-      <Editor ref={editor} text={file.text} checked={checked} isReadOnly={isReadOnly} change={setText} save={() => void save()} />
+      <Editor ref={editor} text={file.text} checked={checked} known={usable} isReadOnly={isReadOnly} change={setText} save={() => void save()} />
       <Faults checked={checked} go={(line, column) => { setPane("text"); editor.current?.goTo(line, column); }} />
     </div>
   );
-  const run = <RunForm file={file.name} inputs={checked?.inputs ?? {}} isUsable={checked?.is_usable ?? false} isChanged={isChanged} save={save} />;
+  const run = <RunForm file={file.name} text={text} inputs={checked?.inputs ?? {}} isUsable={checked?.is_usable ?? false} isChanged={isChanged} save={save} />;
+  const said = fault ?? unchecked;
   return (
     <div className={`run-view workflow-view ${isWide ? "" : "narrow"}`}>
       <header className="run-header">
@@ -108,10 +98,10 @@ export default function Workbench({ file, reload }: { file: WorkflowText; reload
           </div>
         )}
       </header>
-      {fault !== null && (
+      {said !== null && (
         <div className="workflow-fault">
-          <Fault error={fault} />
-          {fault.status === 409 && (
+          <Fault error={said} />
+          {said.status === 409 && (
             <button type="button" className="button" onClick={reload}>Take what the file says now, and drop my changes</button>
           )}
         </div>
@@ -134,7 +124,7 @@ export default function Workbench({ file, reload }: { file: WorkflowText; reload
         >
           <div hidden={pane !== "text"}>{textShown}</div>
           {pane === "graph" && graphShown}
-          {pane === "run" && run}
+          {!isReadOnly && <div hidden={pane !== "run"}>{run}</div>}
         </Tabs>
       )}
     </div>

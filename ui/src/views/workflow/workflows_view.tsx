@@ -6,6 +6,8 @@ import { useGet } from "../../api/use";
 import { ago, bytes } from "../../lib/format";
 import { href } from "../../lib/router";
 import { Empty, Fault, Loading } from "../../parts/states";
+import { useReadOnly } from "../../session_context";
+import { NewFile } from "./new_file";
 
 const Workbench = lazy(() => import("./workbench"));
 
@@ -19,6 +21,7 @@ export default function WorkflowsView({ name }: { name: string | null }) {
 
 function Files() {
   const files = useGet<WorkflowFiles>("/api/workflows");
+  const isReadOnly = useReadOnly();
   if (files.error !== null) return <div className="page"><Fault error={files.error} retry={files.reload} /></div>;
   if (files.data === null) return <div className="page"><Loading what="Reading the folder" /></div>;
   const { workflows, folder } = files.data;
@@ -41,6 +44,7 @@ function Files() {
           ))}
         </ul>
       )}
+      {!isReadOnly && <NewFile />}
     </div>
   );
 }

@@ -1,65 +1,50 @@
-import type { FoldedGraph, GraphEdge, GraphNode, NodeGroup, RunGraph } from "../../../api/types";
+import type { GraphEdge, GraphGroup, GraphNode, GroupedGraph } from "../../../api/types";
 
-const LEAST = 3;
+/** What is drawn as one: its nodes, and why they are together. */
+export interface NodeGroup extends Omit<GraphGroup, "nodes"> {
+  id: string;
+  nodes: GraphNode[];
+}
 
-export function isGroup(part: GraphNode | NodeGroup): part is NodeGroup {
+export type Part = GraphNode | NodeGroup;
+
+/** A graph as it is drawn. */
+export interface Drawing {
+  parts: readonly Part[];
+  edges: readonly GraphEdge[];
+}
+
+export type Shown = Pick<GroupedGraph, "nodes" | "edges" | "groups">;
+
+export function isGroup(part: Part): part is NodeGroup {
   return "nodes" in part;
 }
 
 /** The graph without any group. */
-export function unfolded(graph: Pick<RunGraph, "nodes" | "edges">): FoldedGraph {
+export function unfolded(graph: Shown): Drawing {
   return { parts: graph.nodes, edges: graph.edges };
 }
 
-/** Nodes with the same agent, the same dependencies and the same dependents as one, as `analysis/graph_fold.py` does. */
-export function fold(graph: Pick<RunGraph, "nodes" | "edges">): FoldedGraph {
-  const before = new Map(graph.nodes.map((node) => [node.id, new Set<string>()]));
-  const after = new Map(graph.nodes.map((node) => [node.id, new Set<string>()]));
-  for (const edge of graph.edges) {
-    before.get(edge.after)?.add(edge.before);
-    after.get(edge.before)?.add(edge.after);
-  }
-  const alike = new Map<string, GraphNode[]>();
-  for (const node of graph.nodes) {
-    const key = JSON.stringify([node.agent, sorted(before.get(node.id)), sorted(after.get(node.id))]);
-    const kept = alike.get(key);
-    if (kept === undefined) alike.set(key, [node]);
-    else kept.push(node);
-  }
-  const standsFor = new Map<string, string>();
-  const place = new Map(graph.nodes.map((node, index) => [node.id, index]));
-  const parts: (GraphNode | NodeGroup)[] = [];
-  for (const nodes of alike.values()) {
-    const first = nodes[0];
+/** The graph with the groups that the server has found in it. */
+export function folded(graph: Shown): Drawing {
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
+  const standsFor = new Map<string, NodeGroup>();
+  for (const { nodes: names, ...group } of graph.groups) {
+    const members = names.map((name) => nodes.get(name)).filter((node) => node !== undefined);
+    const [first] = members;
     if (first === undefined) continue;
-    if (nodes.length < LEAST) {
-      parts.push(...nodes);
-      continue;
-    }
-    parts.push({ id: first.id, agent: first.agent, nodes });
-    nodes.forEach((node) => standsFor.set(node.id, first.id));
+    const one = { ...group, id: first.id, nodes: members };
+    members.forEach((node) => standsFor.set(node.id, one));
   }
-  parts.sort((one, other) => (place.get(one.id) ?? 0) - (place.get(other.id) ?? 0));
-  return { parts, edges: edgesBetween(graph.edges, standsFor) };
-}
-
-function edgesBetween(edges: readonly GraphEdge[], standsFor: ReadonlyMap<string, string>): GraphEdge[] {
-  const found = new Map<string, GraphEdge>();
-  for (const edge of edges) {
-    const before = standsFor.get(edge.before) ?? edge.before;
-    const after = standsFor.get(edge.after) ?? edge.after;
-    const key = `${before} ${after}`;
-    const known = found.get(key);
-    found.set(key, {
-      before,
-      after,
-      kinds: [...new Set([...(known?.kinds ?? []), ...edge.kinds])],
-      references: known === undefined ? edge.references : known.references,
-    });
+  const parts = new Set(graph.nodes.map((node) => standsFor.get(node.id) ?? node));
+  const edges = new Map<string, GraphEdge>();
+  for (const edge of graph.edges) {
+    const before = standsFor.get(edge.before)?.id ?? edge.before;
+    const after = standsFor.get(edge.after)?.id ?? edge.after;
+    if (before === after) continue;
+    const known = edges.get(`${before} ${after}`);
+    if (known === undefined) edges.set(`${before} ${after}`, { ...edge, before, after });
+    else if (edge.kinds.some((kind) => !known.kinds.includes(kind))) known.kinds = [...new Set([...known.kinds, ...edge.kinds])];
   }
-  return [...found.values()];
-}
-
-function sorted(names: ReadonlySet<string> | undefined): string[] {
-  return [...(names ?? [])].sort();
+  return { parts: [...parts], edges: [...edges.values()] };
 }

@@ -1,44 +1,41 @@
 import ELK, { type ElkExtendedEdge } from "elkjs/lib/elk-api.js";
 import workerUrl from "elkjs/lib/elk-worker.min.js?url";
-import type { FoldedGraph } from "../../../api/types";
+import type { GraphEdge } from "../../../api/types";
+import type { Drawing } from "./fold";
+import { HEIGHT, keyOf, type Layout, type Point, WIDTH } from "./places";
+import { layOutQuickly } from "./quick_layout";
 
-export const WIDTH = 208;
-export const HEIGHT = 62;
+/** More than this takes ELK seconds. */
+const LARGEST = { parts: 80, edges: 200 };
 const LARGEST_WRAPPED = 60;
 /** A chain of so many nodes is drawn in several rows. */
 const DEEP = 7;
 
-export interface Point {
-  x: number;
-  y: number;
-}
-
-export interface Layout {
-  places: Map<string, Point>;
-  /** The corners of each edge, by its ends. */
-  routes: Map<string, Point[]>;
-}
+const LAYERED = {
+  "elk.algorithm": "layered",
+  "elk.edgeRouting": "ORTHOGONAL",
+  "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+};
 
 const elk = new ELK({ workerFactory: () => new Worker(workerUrl) });
+// Its first layout takes several times as long as any other: this one is done while the run is still being read.
+void elk.layout({ id: "root", layoutOptions: LAYERED, children: [{ id: "a" }, { id: "b" }, { id: "c" }], edges: [{ id: "ab", sources: ["a"], targets: ["b"] }, { id: "ac", sources: ["a"], targets: ["c"] }] });
 
-export function keyOf(before: string, after: string): string {
-  return `${before} ${after}`;
-}
-
-/** Where everything stands, computed in a worker. */
-export async function layOut(graph: Pick<FoldedGraph, "parts" | "edges">, direction: "RIGHT" | "DOWN"): Promise<Layout> {
+/** Where everything stands; computed in a worker, unless it is too large for that. */
+export async function layOut(graph: Drawing, direction: "RIGHT" | "DOWN"): Promise<Layout> {
+  if (graph.parts.length > LARGEST.parts || graph.edges.length > LARGEST.edges) {
+    return layOutQuickly(graph, direction === "DOWN", { width: WIDTH, height: HEIGHT });
+  }
   const known = new Set(graph.parts.map((part) => part.id));
   const answer = await elk.layout({
     id: "root",
     layoutOptions: {
-      "elk.algorithm": "layered",
+      ...LAYERED,
       "elk.direction": direction,
-      "elk.edgeRouting": "ORTHOGONAL",
       "elk.layered.spacing.nodeNodeBetweenLayers": direction === "RIGHT" ? "56" : "44",
       "elk.spacing.nodeNode": "22",
       "elk.spacing.edgeNode": "16",
-      "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
-      "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
       "elk.aspectRatio": "1.7",
       ...(graph.parts.length <= LARGEST_WRAPPED && depthOf(graph.edges) >= DEEP ? { "elk.layered.wrapping.strategy": "MULTI_EDGE", "elk.layered.wrapping.additionalEdgeSpacing": "20" } : {}),
       "elk.padding": "[top=16,left=16,bottom=16,right=16]",
@@ -58,7 +55,7 @@ export async function layOut(graph: Pick<FoldedGraph, "parts" | "edges">, direct
 }
 
 /** How many nodes stand in the longest chain. */
-function depthOf(edges: FoldedGraph["edges"]): number {
+function depthOf(edges: readonly GraphEdge[]): number {
   const before = new Map<string, string[]>();
   for (const edge of edges) before.set(edge.after, [...(before.get(edge.after) ?? []), edge.before]);
   const known = new Map<string, number>();

@@ -1,18 +1,22 @@
 import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
-import type { GraphNode, NodeGroup, TaskStatus } from "../../../api/types";
-import { count, duration } from "../../../lib/format";
+import type { GraphNode, TaskStatus } from "../../../api/types";
+import { count, duration, plural } from "../../../lib/format";
 import { GRAVEST_FIRST, toneOf, wordOf } from "../../../lib/status";
 import { Icon } from "../../../parts/icon";
 import type { Standing } from "../moment";
-import { isGroup } from "./fold";
+import { isGroup, type NodeGroup, type Part } from "./fold";
 
 export interface CardData extends Record<string, unknown> {
-  part: GraphNode | NodeGroup;
+  part: Part;
   status: TaskStatus | null;
   about: string;
   counts: Partial<Record<TaskStatus, number>>;
   isChosen: boolean;
   isDown: boolean;
+  /** Whether connections can be drawn from it and to it. */
+  isEditable: boolean;
+  /** Whether it stands in the order of Tab. */
+  isCurrent: boolean;
   choose: () => void;
 }
 
@@ -20,22 +24,25 @@ export type CardNode = Node<CardData, "card">;
 
 /** A node of the graph, or the group that stands for alike ones. */
 export function NodeCard({ data }: NodeProps<CardNode>) {
-  const { part, status, about, counts, isChosen, isDown, choose } = data;
+  const { part, status, about, counts, isChosen, isCurrent, isDown, isEditable, choose } = data;
   const group = isGroup(part);
   const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
   return (
     <>
-      <Handle type="target" position={isDown ? Position.Top : Position.Left} isConnectable={false} />
+      <Handle type="target" position={isDown ? Position.Top : Position.Left} isConnectable={isEditable} />
       <button
         type="button"
         className={`card ${toneOf(status)} ${group ? "stack" : ""} nopan`}
         aria-pressed={isChosen}
+        tabIndex={isCurrent ? 0 : -1}
+        data-part={part.id}
+        title={group ? about : `${part.id}: ${about}`}
         onClick={choose}
       >
         <span className="card-name">
           <span className={`dot ${toneOf(status)}`} />
-          <span className="card-id">{group ? `${count(part.nodes.length)} × ${shortOf(part.agent)}` : part.id}</span>
-          {group && <span className="unseen">, like {part.id}</span>}
+          <span className="card-id">{group ? titleOf(part) : part.id}</span>
+          {group && <span className="unseen">, {rangeOf(part)}</span>}
           {status !== null && <span className="unseen">, {wordOf(status)}, </span>}
           {!group && part.is_edited && <span className="card-flag" title="edited">✎</span>}
           {!group && part.reused_from !== null && <Icon name="copy" size={12} />}
@@ -50,16 +57,16 @@ export function NodeCard({ data }: NodeProps<CardNode>) {
           </span>
         )}
       </button>
-      <Handle type="source" position={isDown ? Position.Bottom : Position.Right} isConnectable={false} />
+      <Handle type="source" position={isDown ? Position.Bottom : Position.Right} isConnectable={isEditable} />
     </>
   );
 }
 
 /** Where a part stands, what is said of it, and how many of it stand where. */
-export function summaryOf(part: GraphNode | NodeGroup, standing: ReadonlyMap<string, Standing>): Pick<CardData, "status" | "about" | "counts"> {
+export function summaryOf(part: Part, standing: ReadonlyMap<string, Standing>): Pick<CardData, "status" | "about" | "counts"> {
   if (isGroup(part)) {
     const counts: Partial<Record<TaskStatus, number>> = {};
-    if (standing.size === 0) return { status: null, about: `like ${part.id}`, counts };
+    if (standing.size === 0) return { status: null, about: rangeOf(part), counts };
     for (const node of part.nodes) {
       const status = standing.get(node.id)?.status ?? "waiting";
       counts[status] = (counts[status] ?? 0) + 1;
@@ -78,6 +85,14 @@ export function summaryOf(part: GraphNode | NodeGroup, standing: ReadonlyMap<str
   const isTimed = status !== null && status !== "waiting" && status !== "ready";
   const took = isTimed ? `${duration(here?.durationMs ?? 0)}${attempts}` : wordOf(status);
   return { status, about: `${took} · ${shortOf(part.agent)}`, counts };
+}
+
+function titleOf({ nodes, agent }: NodeGroup): string {
+  return agent === "" ? plural(nodes.length, "node") : `${count(nodes.length)} × ${shortOf(agent)}`;
+}
+
+function rangeOf({ id, nodes, is_alike }: NodeGroup): string {
+  return is_alike ? `like ${id}` : `${id} … ${nodes.at(-1)?.id ?? id}`;
 }
 
 function skipped(part: GraphNode): string {

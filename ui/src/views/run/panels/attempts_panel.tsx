@@ -1,9 +1,10 @@
 import { useState } from "react";
 import type { AttemptDetail, CallDetail, Run, Said, TaskDetail } from "../../../api/types";
-import { bytes, count, dollars, duration, inLines, moment, plural, words } from "../../../lib/format";
+import { bytes, count, dollars, duration, inLines, plural, words } from "../../../lib/format";
 import { LongText } from "../../../parts/long_text";
 import { Empty } from "../../../parts/states";
 import { Status } from "../../../parts/status";
+import { Time } from "../../../parts/time";
 import { TaskLinks } from "../overview";
 
 const MOST_CALLS = 50;
@@ -48,7 +49,7 @@ function Attempt({ attempt, isLast }: { attempt: AttemptDetail; isLast: boolean 
     <section className="attempt">
       <h3 className="attempt-title">
         Attempt {record.attempt} <Status status={record.status} /> <span className="faint">{duration(record.duration_ms)}</span>
-        {record.started_at !== null && <span className="faint attempt-when">{moment(record.started_at)}</span>}
+        {record.started_at !== null && <span className="faint attempt-when"><Time at={record.started_at} /></span>}
       </h3>
       {record.error !== null && (
         <div className="note bad">

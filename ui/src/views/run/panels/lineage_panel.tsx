@@ -12,10 +12,12 @@ interface LineageProps {
   run: Run;
   detail: TaskDetail;
   choose: (task: string) => void;
+  /** Whether a task of this run had settled at the moment that is looked at. */
+  isThen: (task: string) => boolean;
 }
 
 /** What an output was made from, up to the inputs of the workflow, and what became of it. */
-export function LineagePanel({ run, detail, choose }: LineageProps) {
+export function LineagePanel({ run, detail, choose, isThen }: LineageProps) {
   const [chosen, setChosen] = useState(detail.outputs[0]?.artifact.id ?? null);
   const lineage = useGet<ArtifactLineage>(chosen === null ? null : apiPath(["runs", run.id, "lineage"], { artifact: chosen }));
   if (chosen === null) return <Empty title="It has made nothing whose lineage there could be" />;
@@ -35,10 +37,10 @@ export function LineagePanel({ run, detail, choose }: LineageProps) {
         <>
           <Damaged damage={lineage.data.damage} />
           <h3>Made from</h3>
-          <Steps lineage={lineage.data} isUp run={run} choose={choose} />
+          <Steps lineage={lineage.data} isUp run={run} choose={choose} isThen={isThen} />
           <h3 className="lineage-self">This output</h3>
           <h3>Went into</h3>
-          <Steps lineage={lineage.data} isUp={false} run={run} choose={choose} />
+          <Steps lineage={lineage.data} isUp={false} run={run} choose={choose} isThen={isThen} />
           {lineage.data.cut.length > 0 && <p className="faint">It goes on behind {plural(lineage.data.cut.length, "of these", "of these")}.</p>}
         </>
       )}
@@ -47,7 +49,7 @@ export function LineagePanel({ run, detail, choose }: LineageProps) {
 }
 
 /** Each thing once, where it is met first, as far from the output as it is. */
-function Steps({ lineage, isUp, run, choose }: { lineage: ArtifactLineage; isUp: boolean; run: Run; choose: (task: string) => void }) {
+function Steps({ lineage, isUp, run, choose, isThen }: { lineage: ArtifactLineage; isUp: boolean } & Pick<LineageProps, "run" | "choose" | "isThen">) {
   const [most, setMost] = useState(MOST);
   const nodes = new Map(lineage.nodes.map((node) => [node.id, node]));
   const next = new Map<string, { id: string; kind: string }[]>();
@@ -63,7 +65,7 @@ function Steps({ lineage, isUp, run, choose }: { lineage: ArtifactLineage; isUp:
     for (const id of level) {
       for (const one of next.get(id) ?? []) {
         const node = nodes.get(one.id);
-        if (node === undefined || seen.has(one.id)) continue;
+        if (node === undefined || seen.has(one.id) || (node.run_id === run.id && node.task !== "" && !isThen(node.task))) continue;
         seen.add(one.id);
         found.push({ node, depth, kind: one.kind });
         after.push(one.id);

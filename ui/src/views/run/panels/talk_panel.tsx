@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { isRecord } from "../../../api/client";
 import type { AttemptDetail, Json, Round, Run, SeenMessage, TaskDetail, ToolUse } from "../../../api/types";
-import { inLine, inLines, plural } from "../../../lib/format";
+import { inLine, inLines, plural, visible } from "../../../lib/format";
 import { Empty } from "../../../parts/states";
 import { LongText } from "../../../parts/long_text";
 import { Value } from "../../../parts/value";
@@ -33,8 +33,9 @@ export function TalkPanel({ run, detail, at, tokens }: TalkProps) {
           isShown={(round) => at === null || !isOwn || beganBy(attempt, round, start + at)}
         />
       ))}
-      {next !== null && at === null && <Streaming tokens={tokens} task={detail.timing.task} attempt={next} />}
-      {attempts.length === 0 && next === null && (
+      {at === null && detail.rounds_so_far.map((round, index) => <RoundTalk key={round.call} round={round} number={index + 1} />)}
+      {next !== null && at === null && <Streaming tokens={tokens} task={detail.timing.task} attempt={next} shown={new Set(detail.rounds_so_far.map((round) => round.call))} />}
+      {attempts.length === 0 && next === null && detail.rounds_so_far.length === 0 && (
         <Empty title="It asked no model">
           {detail.timing.status === "skipped" ? "It was skipped." : "What else it exchanged stands under Attempts."}
         </Empty>
@@ -43,14 +44,14 @@ export function TalkPanel({ run, detail, at, tokens }: TalkProps) {
   );
 }
 
-function Streaming({ tokens, task, attempt }: { tokens: Tokens; task: string; attempt: number }) {
-  const text = useTokens(tokens, task, attempt);
+function Streaming({ tokens, task, attempt, shown }: { tokens: Tokens; task: string; attempt: number; shown: ReadonlySet<string> }) {
+  const text = useTokens(tokens, task, attempt, shown);
   return (
     <div className="message assistant live" aria-busy="true">
       <p className="message-role">
         <span className="role">model</span> <span className="live-note">is answering…</span>
       </p>
-      <pre className="prose streamed" data-testid="streamed">{text === "" ? "…" : text}</pre>
+      <pre className="prose streamed" data-testid="streamed">{text === "" ? "…" : visible(text)}</pre>
     </div>
   );
 }
@@ -63,7 +64,9 @@ function AttemptTalk({ attempt, isOne, isShown }: { attempt: AttemptDetail; isOn
       {shown.map((round, index) => (
         <RoundTalk key={round.call} round={round} number={attempt.rounds.length > 1 ? index + 1 : null} />
       ))}
-      {shown.length < attempt.rounds.length && <p className="faint">{plural(attempt.rounds.length - shown.length, "later round")}</p>}
+      {shown.length < attempt.rounds.length && (
+        <p className="faint">{shown.length === 0 ? "At this moment nothing had been said yet; there was" : "Later there was"} {plural(attempt.rounds.length - shown.length, "round")} more.</p>
+      )}
     </section>
   );
 }
@@ -122,7 +125,7 @@ function Tool({ use }: { use: ToolUse }) {
   return (
     <details className="tool-use">
       <summary>
-        <span className="role">tool</span> <code>{use.name}</code> <span className="tool-arguments">{use.arguments.slice(0, 120)}</span>
+        <span className="role">tool</span> <code>{use.name}</code> <span className="tool-arguments">{visible(use.arguments.slice(0, 120))}</span>
       </summary>
       <p className="label">asked with</p>
       <LongText text={pretty(use.arguments)} label="arguments" />

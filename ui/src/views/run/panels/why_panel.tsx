@@ -1,10 +1,11 @@
 import { apiPath } from "../../../api/client";
 import type { Part, Run, Why } from "../../../api/types";
 import { useGet } from "../../../api/use";
-import { beginning, moment, words } from "../../../lib/format";
+import { beginning, visible, words } from "../../../lib/format";
 import { href } from "../../../lib/router";
 import { JsonTree } from "../../../parts/json_tree";
 import { Fault, Loading } from "../../../parts/states";
+import { Time } from "../../../parts/time";
 
 const MOST = 60;
 const VERDICTS: Record<string, string> = {
@@ -42,7 +43,7 @@ export function WhyPanel({ run, task, choose }: { run: Run; task: string; choose
       {nearest !== null ? (
         <p>
           The nearest earlier task is <a href={href(["runs", nearest.run_id], { task: nearest.task })}>{nearest.task} of {nearest.run_id}</a>,{" "}
-          <span className="faint">{moment(nearest.ended_at)}</span>. {parts.length > 0 && (other.length === 0 ? "All that it depends on is the same." : "What is different:")}
+          <span className="faint"><Time at={nearest.ended_at} /></span>. {parts.length > 0 && (other.length === 0 ? "All that it depends on is the same." : "What is different:")}
         </p>
       ) : (
         <p className="faint">There is no earlier task to compare it with.</p>
@@ -63,8 +64,8 @@ function Different({ part }: { part: Part }) {
   return (
     <div className="given">
       <h3><code>{part.name}</code> <span className="tag changed">{part.state}</span></h3>
-      {part.before !== null && <p className="json-change"><del>{beginning(part.before, 600)}</del></p>}
-      {part.after !== null && <p className="json-change"><ins>{beginning(part.after, 600)}</ins></p>}
+      {part.before !== null && <p className="json-change"><del>{visible(beginning(part.before, 600))}</del></p>}
+      {part.after !== null && <p className="json-change"><ins>{visible(beginning(part.after, 600))}</ins></p>}
     </div>
   );
 }

@@ -1,0 +1,1 @@
+function e(e,t,n){if(t===n)return!1;let r=new Map;for(let t of e){let e=r.get(t.before);e===void 0?r.set(t.before,[t.after]):e.push(t.after)}let i=new Set([n]),a=[n];for(let e=a.pop();e!==void 0;e=a.pop()){if(e===t)return!1;for(let t of r.get(e)??[])i.has(t)||(i.add(t),a.push(t))}return!0}export{e as t};

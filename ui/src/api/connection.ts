@@ -1,0 +1,38 @@
+import { useSyncExternalStore } from "react";
+
+/** Fired when the server answers again after it did not. */
+export const AGAIN = "binex-connected-again";
+/** A stream that ends and comes back at once is no loss. */
+const PATIENCE_MS = 1200;
+
+let isConnected = true;
+let losing: ReturnType<typeof setTimeout> | null = null;
+const listeners = new Set<() => void>();
+
+/** Note whether the stream of events stands. */
+export function noteConnection(isUp: boolean): void {
+  if (!isUp) {
+    losing ??= setTimeout(() => show(false), PATIENCE_MS);
+    return;
+  }
+  if (losing !== null) clearTimeout(losing);
+  losing = null;
+  if (isConnected) return;
+  show(true);
+  window.dispatchEvent(new Event(AGAIN));
+}
+
+/** Whether the server tells what happens. */
+export function useConnection(): boolean {
+  return useSyncExternalStore(subscribe, () => isConnected);
+}
+
+function show(isUp: boolean): void {
+  isConnected = isUp;
+  listeners.forEach((listener) => listener());
+}
+
+function subscribe(changed: () => void): () => void {
+  listeners.add(changed);
+  return () => listeners.delete(changed);
+}
