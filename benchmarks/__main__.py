@@ -11,6 +11,7 @@ from benchmarks.cases.chain import chain
 from benchmarks.cases.graphs import fan_out, layered, naps
 from benchmarks.cases.look import look
 from benchmarks.cases.models import model_calls
+from benchmarks.cases.page import page
 from benchmarks.cases.startup import installation, one_node, validate, version
 from benchmarks.cases.store import store
 from benchmarks.cases.tape import tape
@@ -37,9 +38,15 @@ CASES: dict[str, Case] = {
     "fork": fork,
     "key": key,
     "look": look,
+    "page": page,
 }
 ENOUGH = 5
-ROWS = ["chain-normal", "chain-full", *list(CASES)[1:]]
+_OF_SEVERAL = {
+    "chain": ["chain-normal", "chain-full"],
+    "page": ["page-size", "page-view", "page-graph", "page-following", "page-tokens", "page-saves"],
+}
+"""The rows of cases that have more than one, or one of another name."""
+ROWS = [row for case in CASES for row in _OF_SEVERAL.get(case, [case])]
 
 
 def main() -> None:

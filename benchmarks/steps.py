@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import time
+from pathlib import Path
 
 _WORDS = ("bees", "hive", "honey", "pollen", "queen", "worker", "swarm", "comb", "nectar", "winter", "field", "wax")
 
@@ -27,6 +29,13 @@ async def nap(seconds: float) -> float:
     """Await, as a call to a model would."""
     await asyncio.sleep(seconds)
     return seconds
+
+
+def wait_for(file: str) -> bool:
+    """Until somebody makes *file*."""
+    while not Path(file).exists():
+        time.sleep(0.02)
+    return True
 
 
 def count(n: int) -> list[int]:

@@ -39,6 +39,13 @@ def python_with_agents() -> str:
     return _program(_installed("ours-with-agents", (f"{REPOSITORY}[agents]",), _fingerprint()), "python")
 
 
+def program_with_page(program: str) -> str:
+    """A command of a venv that has this repository with its page, and what drives a browser."""
+    return _program(
+        _installed("ours-with-page", (f"{REPOSITORY}[agents,ui]", "playwright>=1.49"), _fingerprint()), program
+    )
+
+
 def our_program(program: str) -> str:
     """A command of our venv; where the installation failed, one that does not exist."""
     return _program(ours(), program)

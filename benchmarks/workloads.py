@@ -72,6 +72,18 @@ def layered(nodes: int, edges: int, width: int = 50, *, start: object = 0) -> Pa
     return _workflow(f"layered-{nodes}", graph)
 
 
+def fans(nodes: int, fans: int = 4) -> Path:
+    """One after the other: many alike nodes that need the same one, and one that comes after all of them."""
+    graph: list[tuple[str, Fields]] = [("start", {"agent": "local://echo", "inputs": {"text": "go"}})]
+    before = "start"
+    for fan in range(fans):
+        names = [f"work{fan}_{number}" for number in range((nodes - fans - 1) // fans)]
+        graph += [(name, {"agent": "local://echo", "inputs": {"text": f"${{{before}.output}}"}}) for name in names]
+        before = f"join{fan}"
+        graph.append((before, {"agent": "local://echo", "inputs": {"text": "go"}, "depends_on": names}))
+    return _workflow(f"fans-{nodes}", graph)
+
+
 def asks(nodes: int, side_by_side: int = 10) -> Path:
     """Chains of questions to a scripted model, *side_by_side*; each node is given the answer before it."""
     graph: list[tuple[str, Fields]] = []
@@ -84,7 +96,7 @@ def asks(nodes: int, side_by_side: int = 10) -> Path:
     return _workflow(f"asks-{nodes}", graph)
 
 
-def articles() -> Path:
+def articles(name: str = "articles") -> Path:
     """Ten nodes, two of which ask a scripted model: a plan, notes on a subject, and what is written of them."""
     subject = "${user.subject}"
     note = {"agent": "local://steps.note", "depends_on": ["plan"]}
@@ -96,7 +108,7 @@ def articles() -> Path:
         ("both", {"agent": "local://steps.join", "inputs": {"a": "${first.output}", "b": "${second.output}"}}),
         ("write", _asked("You write one paragraph.", {"notes": "${both.output}", "more": "${note5.output}"})),
     ]
-    return _workflow("articles", nodes)
+    return _workflow(name, nodes)
 
 
 def _asked(prompt: str, inputs: Fields) -> Fields:

@@ -117,7 +117,7 @@ def test_outputs_are_text_tables_and_pictures_and_never_a_part_of_the_page(site:
         expect(page.get_by_role("cell", name="Ungava")).to_be_visible()
         tab.go(f"runs/{site.material.gallery}?task=picture")
         expect(page.locator(".picture")).to_be_visible()
-        page.wait_for_function("document.querySelector('.picture')?.naturalWidth === 2")
+        expect(page.locator(".picture")).to_have_js_property("naturalWidth", 2)
 
 
 def test_a_failed_task_says_its_class_its_attempts_and_what_to_do(site: Site, open_tab: Open) -> None:
