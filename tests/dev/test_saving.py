@@ -6,7 +6,7 @@ from typing import Any
 
 from binex.models.run import RunStatus
 from binex.models.task import ExecutionRecord
-from binex.server.dev.watching import Saves
+from binex.server.dev.watching import Saves, watching
 from binex.stores.backends.sqlite import open_sqlite_store
 from tests.dev.conftest import Dev, Event, Project
 
@@ -309,6 +309,22 @@ async def test_saves_that_came_meanwhile_are_taken_together() -> None:
     saves.put({Path("a")})
     saves.put({Path("b"), Path("c")})
     assert await saves.next() == {Path("a"), Path("b"), Path("c")}
+
+
+async def test_a_file_that_is_emptied_before_it_is_written_is_saved_once_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "steps.py"
+    file.write_text("before = 1\n")
+
+    async def once_saved() -> str:
+        assert await saves.next() == {file}
+        return file.read_text()
+
+    async with watching(tmp_path, ()) as saves, asyncio.timeout(30):
+        found = asyncio.create_task(once_saved())
+        with file.open("w") as slow:
+            await asyncio.sleep(0.15)  # longer than saves are waited for that follow each other
+            slow.write("after = 1\n")
+        assert await found == "after = 1\n"
 
 
 def test_two_of_them_in_one_folder_do_not_disturb_each_other(project: Project) -> None:

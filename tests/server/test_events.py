@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 
+from binex.errors import StoreError
 from binex.models.event import Notice, Streamed
 from binex.runtime.session import open_session
+from binex.server import watching
 from binex.server.event_hub import MOST_FOLLOWERS
+from binex.stores.run_store import RunStore
 from tests.server.conftest import OpenSite, Site, command, environment, raw
 
 
@@ -263,6 +267,48 @@ async def test_what_is_not_remembered_is_said_to_be_missing(site: Site) -> None:
         async with follow(site, f"?run={run}", last_event_id=odd) as stream:
             site.served.hub.publish(Notice(run_id=run, message="now"))
             assert (await stream.next()).data["message"] == "now"
+
+
+async def test_who_comes_back_when_nobody_watched_a_run_of_another_process_has_missed_something(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_LINGER_S", 0.0)
+    run = (await site.run_elsewhere("gate.yaml")).run_id
+    async with follow(site, f"?run={run}") as stream, follow(site) as overview:
+        site.served.hub.publish(Notice(run_id="", message="seen"))
+        seen = (await stream.until("run", message="seen")).id
+        assert (await overview.until("run", message="seen")).id == seen
+    await nobody_follows(site)
+    await asyncio.sleep(0.05)
+    question = await site.question(run)
+    await site.post(f"/api/questions/{question['id']}/answer", {"answer": "approved"})
+    async with open_session(site.folder / ".binex") as session:
+        await session.resume(run)
+    for query in (f"?run={run}", ""):
+        async with follow(site, query, last_event_id=str(seen)) as again:
+            assert (await again.next()).name == "reset"
+
+
+async def test_what_changed_while_the_store_could_not_be_read_is_told_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_broken = False
+    look = watching._look
+
+    async def failing(store: RunStore) -> Any:
+        if is_broken:
+            raise StoreError("the store is busy")
+        return await look(store)
+
+    monkeypatch.setattr(watching, "_look", failing)
+    monkeypatch.setattr(watching, "_PAUSE_S", 0.02)
+    async with follow(site) as overview:
+        is_broken = True
+        await asyncio.sleep(0.1)
+        run = (await site.run_elsewhere()).run_id
+        await asyncio.sleep(0.1)
+        is_broken = False
+        await overview.until("end", run_id=run)
 
 
 async def test_one_who_does_not_read_is_left_behind_and_nobody_waits_for_him(site: Site) -> None:

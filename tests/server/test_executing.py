@@ -11,8 +11,17 @@ import httpx
 from binex.models.question import Answer
 from binex.models.task import now
 from binex.runtime.session import open_session
+from binex.server.executing import MOST_AT_A_TIME
 from binex.server.serving import ServerOptions, serving
 from tests.server.conftest import OpenSite, Site, command, environment
+
+IMPLIED = """
+nodes:
+  one: {agent: local://steps.give, inputs: {value: "1"}}
+  two: {agent: local://steps.give, inputs: {value: "2"}}
+  three: {agent: local://steps.give, inputs: {value: "3"}}
+  all: {agent: local://echo, depends_on: [one, two, three]}
+"""
 
 
 async def test_a_workflow_is_started_and_seen_to_its_end(site: Site) -> None:
@@ -58,6 +67,30 @@ async def test_a_fork_may_have_another_output_another_variable_or_todays_file(si
     fork = (await site.post(f"/api/runs/{parent}/fork", {"workflow": "good.yaml"}))["run"]
     await site.ended(fork)
     assert (await site.json(f"/api/artifacts/{fork}~b~output"))["value"] == "new hello"
+
+
+async def test_one_output_is_not_edited_twice(site: Site) -> None:
+    parent = (await site.run_elsewhere()).run_id
+    edits = [{"task": "a", "output": "output", "value": value} for value in ("one", "other")]
+    for path in ("fork/plan", "fork"):
+        error = (await site.post(f"/api/runs/{parent}/{path}", {"edits": edits}, 422))["error"]
+        assert error["message"] == "--edit a.output: it is edited twice"
+
+
+async def test_several_inputs_of_a_node_that_has_none_written_are_all_changed(site: Site) -> None:
+    site.write("implied.yaml", IMPLIED)
+    parent = (await site.run_elsewhere("implied.yaml")).run_id
+    fields = [{"node": "all", "path": ["inputs", name], "value": f"new {name}"} for name in ("one", "two")]
+    fork = (await site.post(f"/api/runs/{parent}/fork", {"fields": fields}))["run"]
+    await site.ended(fork)
+    made = (await site.json(f"/api/artifacts/{fork}~all~output"))["value"]
+    assert made == {"one": "new one", "two": "new two", "three": "3"}
+
+
+async def test_of_many_runs_that_are_wanted_at_once_no_more_are_executed_than_may_be(site: Site) -> None:
+    wanted = [site.client.post("/api/workflows/long.yaml/run", json={}) for _ in range(MOST_AT_A_TIME + 5)]
+    statuses = [response.status_code for response in await asyncio.gather(*wanted)]
+    assert (statuses.count(200), statuses.count(503)) == (MOST_AT_A_TIME, 5)
 
 
 async def test_a_replay_is_made_from_the_tape(site: Site) -> None:

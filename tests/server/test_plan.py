@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import GOOD, Site
+from binex.models.task import Artifact, TaskNode
+from tests.server.conftest import GOOD, OpenSite, Site
 
 TOUCHING = 'nodes: {a: {agent: "local://steps.touch", inputs: {value: "${user.text}"}}}'
 
@@ -37,3 +38,44 @@ async def test_a_file_is_checked_by_reading_it(site: Site) -> None:
     assert [node["id"] for node in found["graph"]["nodes"]] == ["a", "b"]
     for name in ("..%2fx.yaml", "nothing.yaml", "steps.py"):
         assert (await site.client.get(f"/api/workflows/{name}/check")).status_code in (400, 404)
+
+
+class StandsIn:
+    """Takes the place of all models, and knows whether it was closed."""
+
+    is_closed = False
+    version = "stands in"
+
+    async def execute(self, task: TaskNode, input_artifacts: list[Artifact], trace_id: str) -> list[Artifact]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_what_stands_in_for_models_is_closed_by_nobody_who_only_looks(open_site: OpenSite) -> None:
+    adapter = StandsIn()
+    site = await open_site(stands_in={"llm": adapter})
+    assert (await site.client.get("/api/agents?workflow=spoken.yaml")).status_code == 200
+    await site.post("/api/workflows/plan", {"text": GOOD})
+    await site.post("/api/workflows/check", {"text": GOOD})
+    assert not adapter.is_closed
+
+
+async def test_prompts_of_a_folder_that_is_allowed_are_read_wherever_a_workflow_is_looked_at_or_run(
+    open_site: OpenSite, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "say.md").write_text("Say it.")
+    say = "{agent: llm://mock/x, system_prompt: 'file://../shared/say.md', config: {answers: [{text: x}]}}"
+    text = f"name: said\nnodes: {{say: {say}}}"
+    for allowed, is_usable in (((), False), ((shared,), True)):
+        site = await open_site(allow_paths=allowed)
+        site.write("said.yaml", text)
+        assert (await site.post("/api/workflows/check", {"text": text}))["is_usable"] is is_usable
+        wanted = 200 if is_usable else 422
+        await site.post("/api/workflows/plan", {"text": text}, status=wanted)
+        assert (await site.client.get("/api/agents?workflow=said.yaml")).status_code == wanted
+        made = await site.post("/api/workflows/said.yaml/run", status=wanted)
+    await site.ended(made["run"])

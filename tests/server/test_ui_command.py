@@ -84,12 +84,20 @@ def test_a_browser_is_opened_where_there_is_a_display(folder: Path) -> None:
     browser = folder / "browser"
     browser.write_text(f"#!/bin/sh\necho \"$1\" > '{folder}/opened'\n")
     browser.chmod(0o700)
-    with started(folder, DISPLAY=":99", BROWSER=str(browser)) as (_, base, token):
+    with started(folder, DISPLAY=":99", BROWSER=str(browser)) as (process, base, token):
         end = time.monotonic() + 10
         while not (folder / "opened").exists() or not (folder / "opened").read_text():
             assert time.monotonic() < end
             time.sleep(0.05)
-    assert (folder / "opened").read_text().strip() == f"{base}/#token={token}"
+        address = (folder / "opened").read_text().strip()
+        assert address.startswith("file:///")
+        assert token not in address  # every user of the machine can read what a browser was started with
+        file = Path(address.removeprefix("file://"))
+        assert f"url={base}/#token={token}" in file.read_text()
+        assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        process.send_signal(signal.SIGTERM)
+        process.wait(5)
+        assert not file.parent.exists()
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path) -> None:

@@ -34,7 +34,7 @@ function AskForToken({ fault }: { fault: string | null }) {
         className="row"
         onSubmit={(event) => {
           event.preventDefault();
-          void signIn(token.trim().replace(/^.*#(token=)?/, ""));
+          signIn(token.trim());
         }}
       >
         <label className="grow">

@@ -1,7 +1,7 @@
 import { createContext, useContext } from "react";
-import type { Session } from "./sign_in";
+import type { ServerSession } from "./api/types";
 
-export const SessionContext = createContext<Session>({ read_only: true, version: "", folder: "" });
+export const SessionContext = createContext<ServerSession>({ read_only: true, version: "", folder: "", workflows_folder: "" });
 
 /** Whether nothing may be changed here. */
 export function useReadOnly(): boolean {

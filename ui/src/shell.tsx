@@ -1,14 +1,13 @@
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef } from "react";
 import { useConnection } from "./api/connection";
 import { useEvents } from "./api/events";
-import type { Question } from "./api/types";
+import type { Question, ServerSession } from "./api/types";
 import { useGet, useThrottled } from "./api/use";
 import { Boundary } from "./boundary";
 import { href, useRoute } from "./lib/router";
 import { useTheme } from "./lib/theme";
 import { Icon, type IconName } from "./parts/icon";
 import { Empty, Loading } from "./parts/states";
-import type { Session } from "./sign_in";
 import { SessionContext } from "./session_context";
 import { RunsView } from "./views/runs/runs_view";
 
@@ -26,7 +25,7 @@ const PLACES: { path: string; title: string; icon: IconName }[] = [
 ];
 
 /** What is around every view: the places to go, the theme, the view itself. */
-export function Shell({ session }: { session: Session }) {
+export function Shell({ session }: { session: ServerSession }) {
   const { parts, query } = useRoute();
   const place = parts[0] ?? "runs";
   const [theme, nextTheme] = useTheme();

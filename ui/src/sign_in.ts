@@ -1,15 +1,10 @@
 import { useEffect, useState } from "react";
 import { ApiError, get, send } from "./api/client";
-
-export interface Session {
-  read_only: boolean;
-  version: string;
-  folder: string;
-}
+import type { ServerSession } from "./api/types";
 
 interface State {
   isBusy: boolean;
-  session: Session | null;
+  session: ServerSession | null;
   fault: string | null;
 }
 
@@ -18,14 +13,23 @@ let token: string | null = takeToken();
 
 /** The token that stands in the address, which is taken out of it, and out of the history, at once. */
 function takeToken(): string | null {
-  const found = /^#(?:token=)?([A-Za-z0-9_-]{16,})$/.exec(window.location.hash)?.[1] ?? null;
+  const found = tokenIn(window.location.hash);
   if (found !== null) history.replaceState(null, "", `${window.location.pathname}#/`);
   return found;
 }
 
-/** Sign in with *given*; the state of the page follows. */
-export async function signIn(given: string): Promise<void> {
-  token = given;
+function tokenIn(address: string): string | null {
+  const found = /#token=([^#\s]+)$/.exec(address)?.[1] ?? /^#([A-Za-z0-9_-]{16,})$/.exec(address)?.[1];
+  try {
+    return found === undefined ? null : decodeURIComponent(found);
+  } catch {
+    return null;
+  }
+}
+
+/** Sign in with what somebody has typed: the token, or the address that it stands in; the state of the page follows. */
+export function signIn(typed: string): void {
+  token = tokenIn(typed) ?? typed;
   window.dispatchEvent(new Event(TRY));
 }
 
@@ -38,7 +42,7 @@ export function useSignIn(): State {
       token = null;
       try {
         if (given !== null) await send("POST", "/api/login", { token: given });
-        const session = await get<Session>("/api/session");
+        const session = await get<ServerSession>("/api/session");
         if (!isGone) setState({ isBusy: false, session, fault: null });
       } catch (error) {
         if (!isGone) setState({ isBusy: false, session: null, fault: faultOf(error, given !== null) });

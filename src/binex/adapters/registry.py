@@ -67,7 +67,8 @@ class Registry:
             raise InputError(
                 f"an adapter for '{taken[0]}://' is built in and cannot be replaced", fix="use another scheme"
             )
-        self._adapters.update(stands_in or {})
+        self._stands_in = dict(stands_in or {})
+        self._adapters.update(self._stands_in)
         self._plugins: dict[str, EntryPoint] | None = None
 
     def adapter_for(self, agent: str) -> AgentAdapter:
@@ -101,9 +102,9 @@ class Registry:
                 await adapter.end_run(run_id)
 
     async def close(self) -> None:
-        """Let every adapter that was made give back what it holds."""
-        for adapter in self._adapters.values():
-            if isinstance(adapter, HoldsResources):
+        """Let every adapter give back what it holds, but for those that stand in: others may be using them as well."""
+        for scheme, adapter in self._adapters.items():
+            if scheme not in self._stands_in and isinstance(adapter, HoldsResources):
                 await adapter.close()
 
     def _make(self, scheme: str) -> AgentAdapter:

@@ -13,7 +13,7 @@ from binex.errors import InputError, suggest
 from binex.loader import Bound, parse_assignments
 from binex.models.change import Change, ChangeKind
 from binex.models.names import node_of
-from binex.runtime.forks.request import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest, with_written_inputs
 from binex.runtime.session import Session
 
 _LONGEST_PATH: Final = 400
@@ -33,7 +33,7 @@ async def read_request(options: ForkOptions, session: Session, run: str) -> Fork
         bound = await session.workflow_of(run, options.workflow)
         fields += [_prompt(text, bound) for text in options.prompts]
         fields += [_setting(text, bound) for text in options.settings]
-        fields += [_input(text, bound) for text in options.inputs]
+        fields += with_written_inputs((_input(text, bound) for text in options.inputs), bound)
         edits = [_edit(text, bound) for text in options.edits]
     return ForkRequest(
         from_=options.from_,
@@ -87,11 +87,7 @@ def _input(text: str, bound: Bound) -> Change:
     if name not in names:
         fix = suggest(name[:80], names, f"inputs of '{node}'")
         raise InputError(f"{option}: the node has no such input", fix=f"{fix}; --set {node}.inputs.{name}=… adds one")
-    spec = bound.spec.nodes[node]
-    if spec.inputs is not None:
-        return Change(kind=ChangeKind.FIELD, node=node, path=("inputs", name), value=_value(given), option=option)
-    value = {**bound.dag.written_inputs(node), name: _value(given)}
-    return Change(kind=ChangeKind.FIELD, node=node, path=("inputs",), value=value, option=option)
+    return Change(kind=ChangeKind.FIELD, node=node, path=("inputs", name), value=_value(given), option=option)
 
 
 def _edit(text: str, bound: Bound) -> Edit:

@@ -43,12 +43,11 @@ def command(  # noqa: PLR0913 - what can be typed
     from binex.cli.reading import store_folder
     from binex.cli.render.text import escape
     from binex.cli.streams import write_note
-    from binex.errors import InputError
+    from binex.server.extra import needing_extra
 
-    try:
+    with needing_extra():
         from binex.server.serving import ServerOptions
-    except ImportError as error:
-        raise InputError(f"{error.name or 'fastapi'} is not installed", fix="pip install 'binex[ui]'") from error
+
     options = ServerOptions(
         directory=store_folder(directory),
         host=host,
@@ -73,7 +72,9 @@ def _serve(options: "ServerOptions", *, is_opened: bool) -> int:
 
 async def _until_told_to_stop(options: "ServerOptions", *, is_opened: bool) -> int:
     import asyncio
+    from contextlib import nullcontext
 
+    from binex.cli.browser import has_display, leading_to, open_in_browser
     from binex.cli.stop_signals import stop_signals
     from binex.cli.streams import write_note, write_result
     from binex.server.hosts import is_loopback
@@ -89,24 +90,9 @@ async def _until_told_to_stop(options: "ServerOptions", *, is_opened: bool) -> i
                 )
             write_result(served.url)
             write_note("Ctrl-C ends it")
-            if is_opened and _has_display():
-                await asyncio.to_thread(_open_browser, served.url)
-            code = await told
+            with leading_to(served.url) if is_opened and has_display() else nullcontext() as address:
+                if address is not None:
+                    await asyncio.to_thread(open_in_browser, address)
+                code = await told
             write_note("stopping; Ctrl-C again to leave at once")
     return code
-
-
-def _has_display() -> bool:
-    import os
-    import sys
-
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _open_browser(url: str) -> None:
-    import webbrowser
-
-    try:
-        webbrowser.open(url)
-    except (webbrowser.Error, OSError):
-        return  # the address was printed

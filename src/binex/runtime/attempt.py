@@ -1,6 +1,7 @@
 """One attempt at a task: what it was given, what came of it, and the record of it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 
@@ -98,7 +99,7 @@ class Attempt:
     def note_tries(self, count: int, seconds: float) -> None:
         """It was the last of several: its error says so."""
         if self._error is not None:
-            message = f"{self._error.message}; {count} tries in {seconds:,.1f} s"
+            message = f"{self._error.message}; {count} tries in {math.ceil(seconds * 10) / 10:,.1f} s"
             self._error = self._error.model_copy(update={"message": message})
 
     def record(self, *, retry_in_ms: int | None = None) -> ExecutionRecord:

@@ -88,7 +88,8 @@ async def open_session(  # noqa: PLR0913 - what users may say, each by its name
     deadline. The file ``binex.toml`` beside the store's folder is read, if there is one. Runs that were imported only
     execute functions and programs of this machine where *is_trusting* is true. With *is_traced* the spans of runs are
     sent to a collector while they are executed, as the variables ``OTEL_EXPORTER_OTLP_*`` say. What *stands_in* for the
-    adapter of a scheme takes its place, also where that is built in; the version that it names is kept with each run.
+    adapter of a scheme takes its place, also where that is built in; the version that it names is kept with each run,
+    and whoever has made it closes it.
 
     Raises:
         StoreError: the store cannot be opened.

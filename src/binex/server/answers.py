@@ -1,7 +1,7 @@
 """Models as answers in JSON, none of them without end."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -68,11 +68,14 @@ async def named_run(store: RunStore, text: str) -> Run:
 
 
 async def about_run(
-    reader: Reader, run: str, question: Callable[[RunStore, Run], Awaitable[BaseModel | JsonValue]]
+    reader: Reader, run: str, question: Callable[..., Awaitable[BaseModel | JsonValue]], *about: Hashable
 ) -> Response:
-    """The answer to a question about one run; to whoever asks the same at the same time, the same one."""
+    """The answer to *question*, a function that is given the store, the run and what the question is *about*.
+
+    To whoever asks the same at the same time it is the same one; a function that is made anew is never the same.
+    """
 
     async def ask(store: RunStore) -> Response:
-        return answer(await question(store, await named_run(store, run)))
+        return answer(await question(store, await named_run(store, run), *about))
 
-    return await reader.answers.get((run, question), lambda: reader.ask(ask))
+    return await reader.answers.get((run, question, about), lambda: reader.ask(ask))

@@ -1,7 +1,6 @@
 """What is wrong with a workflow while it is typed, and what it looks like. Nothing is executed or connected to."""
 
 import asyncio
-from pathlib import Path
 
 from pydantic import Field
 
@@ -10,12 +9,14 @@ from binex.analysis.graph_fold import GraphGroup, groups_of
 from binex.analysis.run_graph import GraphEdge, GraphNode, graph_of
 from binex.errors import WorkflowError
 from binex.graph.dag import DAG
-from binex.loader import find_literal_keys, load_settings, parse_workflow
+from binex.loader import find_literal_keys, parse_workflow
 from binex.models.base import Model
 from binex.models.complaint import Complaint, complaints_of, faults_of
 from binex.models.run import Run, RunStatus, Versions
 from binex.models.task import now
 from binex.models.workflow import InputSpec, WorkflowSpec
+from binex.server.looking import open_registry
+from binex.server.parts import Parts
 
 
 class TextGraph(Model):
@@ -43,18 +44,16 @@ class CheckedText(Model):
     """What somebody who runs it has to give."""
 
 
-async def check_text(text: str, name: str, folder: Path, directory: Path) -> CheckedText:
-    """What is to be said about *text*, as if it stood in the file *name* of *folder*."""
-    registry = Registry(project=load_settings(directory.parent))
-    try:
-        return await asyncio.to_thread(_check, text, name, folder, registry)
-    finally:
-        await registry.close()
+async def check_text(text: str, name: str, parts: Parts) -> CheckedText:
+    """What is to be said about *text*, as if it stood in the file *name*."""
+    async with open_registry(parts) as registry:
+        return await asyncio.to_thread(_check, text, name, parts, registry)
 
 
-def _check(text: str, name: str, folder: Path, registry: Registry) -> CheckedText:
+def _check(text: str, name: str, parts: Parts, registry: Registry) -> CheckedText:
+    allowed = parts.executions.allow_paths
     try:
-        spec = parse_workflow(text, file=name, folder=folder, registry=registry)
+        spec = parse_workflow(text, file=name, folder=parts.folder, registry=registry, allow_paths=allowed)
     except WorkflowError as error:
         return CheckedText(is_usable=False, faults=faults_of(error))
     warnings = complaints_of(find_literal_keys(spec.source)) if spec.source else ()

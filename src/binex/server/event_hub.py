@@ -109,10 +109,14 @@ class EventHub:
         """How many there are."""
         return len(self._followers)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more can follow."""
-        return len(self._followers) >= MOST_FOLLOWERS or self._has_ended
+    def require_room(self) -> None:
+        """Refuse one follower more where there are too many.
+
+        Raises:
+            RefusedError: there are, or the server ends.
+        """
+        if len(self._followers) >= MOST_FOLLOWERS or self._has_ended:
+            raise RefusedError(503, "followers", f"{MOST_FOLLOWERS} pages follow already", "close some of them")
 
     def publish(self, event: Event | Told) -> None:
         """Tell something. A listener of a session; in this loop."""
@@ -125,6 +129,7 @@ class EventHub:
     def watch_begins(self, run_id: str) -> None:
         """Note that from now on all is told of a run of another process, and that before some may have been missed."""
         self._flush()
+        self._last_id += 1  # so that whoever has seen all until now is known to have missed what was not told
         self._known_from[run_id] = self._last_id
 
     def follow(self, run_id: str | None, after: int | None, when_left_behind: Callable[[], None]) -> Follower:
@@ -133,8 +138,7 @@ class EventHub:
         Raises:
             RefusedError: there are too many.
         """
-        if self.is_full:
-            raise RefusedError(503, "followers", f"{MOST_FOLLOWERS} pages follow already", "close some of them")
+        self.require_room()
         self._flush()
         follower = Follower(run_id, when_left_behind)
         if after is not None:

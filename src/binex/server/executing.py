@@ -53,15 +53,19 @@ class Executions:
         directory: Path,
         publish: Callable[[Event | Told], None],
         say: Callable[[str], None],
+        *,
+        allow_paths: tuple[Path, ...] = (),
         stands_in: Mapping[str, AgentAdapter] | None = None,
     ) -> None:
         self._directory = directory
+        self.allow_paths = allow_paths
+        """Folders elsewhere that prompts of what is executed here may be in."""
         self.stands_in = stands_in
         """Adapters that take the place of others in what is executed here."""
         self._publish = publish
         self._say = say
         self._opening: dict[_Kind, asyncio.Task[Session]] = {}
-        self._owners: list[asyncio.Task[None]] = []
+        self._owners: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -103,10 +107,9 @@ class Executions:
         """
         if len(self._doing) >= MOST_AT_A_TIME:
             raise RefusedError(503, "busy", f"{MOST_AT_A_TIME} runs are executed already", "wait for one, or cancel it")
-        session = await self.session(is_trusting=is_trusting)
         doing = _Doing()
-        self._doing.add(doing)
-        doing.work = asyncio.create_task(self._do(doing, work, session))
+        self._doing.add(doing)  # before anything is waited for, so that many at once are counted as well
+        doing.work = asyncio.create_task(self._do(doing, work, is_trusting=is_trusting))
         doing.work.add_done_callback(lambda _: self._end(doing))
         either: set[asyncio.Future[Any]] = {doing.begun, doing.work}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -137,7 +140,8 @@ class Executions:
     async def _open(self, kind: _Kind) -> Session:
         ready: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
         owner = asyncio.create_task(self._own(ready, kind))
-        self._owners.append(owner)
+        self._owners.add(owner)
+        owner.add_done_callback(self._owners.discard)
         either: set[asyncio.Future[Any]] = {ready, owner}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
@@ -150,6 +154,7 @@ class Executions:
         opening = open_session(
             self._directory,
             listeners=(self.hear,),
+            allow_paths=self.allow_paths,
             people=people,
             is_trusting=kind.is_trusting,
             read_only=kind.is_read_only,
@@ -159,7 +164,8 @@ class Executions:
             ready.set_result(session)
             await self._closing.wait()
 
-    async def _do(self, doing: _Doing, work: Work, session: Session) -> RunSummary:
+    async def _do(self, doing: _Doing, work: Work, *, is_trusting: bool) -> RunSummary:
+        session = await self.session(is_trusting=is_trusting)
         _current.set(doing)
         try:
             return await work(session)

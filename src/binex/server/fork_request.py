@@ -1,5 +1,6 @@
 """What a page wants otherwise in a fork, as the runtime wants to hear it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 from binex.errors import InputError, suggest
 from binex.loader import Bound
 from binex.models.change import Change, ChangeKind
-from binex.runtime.forks.request import Edit, ForkRequest
+from binex.runtime.forks.request import Edit, ForkRequest, with_written_inputs
 from binex.runtime.session import Session
 from binex.server.workflow_folder import WorkflowFolder
 
@@ -62,29 +63,24 @@ async def read_fork(body: ForkBody, session: Session, run: str, folder: Path) ->
     return ForkRequest(
         from_=body.from_,
         only=body.only,
-        fields=tuple(_change(field, bound) for field in body.fields if bound is not None),
+        fields=() if bound is None else _changes(body.fields, bound),
         variables=body.variables,
         edits=tuple(Edit(edit.task, edit.output, edit.value) for edit in body.edits),
         workflow=workflow,
     )
 
 
+def _changes(fields: Iterable[FieldBody], bound: Bound) -> tuple[Change, ...]:
+    return tuple(with_written_inputs((_change(field, bound) for field in fields), bound))
+
+
 def _change(field: FieldBody, bound: Bound) -> Change:
     path = tuple(field.path.split(".")) if isinstance(field.path, str) else field.path
     option = f"{field.node}.{'.'.join(map(str, path))}"
-    spec = bound.spec.nodes.get(field.node)
-    if spec is None:
+    if field.node not in bound.spec.nodes:
         raise InputError(
             f"there is no node '{field.node:.80}'", fix=suggest(field.node[:80], bound.spec.nodes, "nodes")
         )
     if path == ("system_prompt",) and isinstance(field.value, str) and field.value.startswith("file://"):
         raise InputError(f"{option}: a prompt cannot begin with file://", fix="give the text itself")
-    if path[0] == "inputs" and len(path) == 2 and spec.inputs is None:
-        return Change(
-            kind=ChangeKind.FIELD,
-            node=field.node,
-            path=("inputs",),
-            value={**bound.dag.written_inputs(field.node), str(path[1]): field.value},
-            option=option,
-        )
     return Change(kind=ChangeKind.FIELD, node=field.node, path=path, value=field.value, option=option)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from binex.adapters.registry import Registry
 from binex.analysis.preview import RunPreview
 from binex.graph.dag import DAG
-from binex.loader import Bound, load_settings, parse_workflow
+from binex.loader import Bound, parse_workflow
 from binex.runtime.previewing import preview
+from binex.server.looking import open_registry
 from binex.server.parts import Parts
 
 
@@ -20,14 +20,12 @@ async def plan_text(text: str, name: str, given: Mapping[str, JsonValue], parts:
     Raises:
         WorkflowError: the text is not usable; with all its faults.
     """
-    registry = Registry(project=load_settings(parts.directory.parent), stands_in=parts.executions.stands_in)
+    async with open_registry(parts) as registry:
 
-    def read() -> Bound:
-        spec = parse_workflow(text, file=name, folder=parts.folder, registry=registry)
-        return Bound(spec, DAG.from_workflow(spec))
+        def read() -> Bound:
+            allowed = parts.executions.allow_paths
+            spec = parse_workflow(text, file=name, folder=parts.folder, registry=registry, allow_paths=allowed)
+            return Bound(spec, DAG.from_workflow(spec))
 
-    try:
         bound = await asyncio.to_thread(read)
         return await parts.reader.ask(lambda store: preview(store, bound, registry, given, os.environ))
-    finally:
-        await registry.close()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import uvicorn
 from starlette.types import Scope
@@ -38,6 +39,8 @@ class ServerOptions:
     """The ``.binex`` folder."""
     folder: Path | None = None
     """The folder of the workflow files; the one that the store is in, where none is given."""
+    allow_paths: tuple[Path, ...] = ()
+    """Folders elsewhere that prompts may be in."""
     host: str = "127.0.0.1"
     port: int = 0
     """0 is for one that is free."""
@@ -80,7 +83,13 @@ async def serving(options: ServerOptions) -> AsyncIterator[Served]:
         keys = Keys(options.token, port)
         async with _saying_what_goes_wrong(options.say), open_reader(options.directory, options.say) as reader:
             hub = EventHub()
-            executions = Executions(options.directory, hub.publish, options.say, options.stands_in)
+            executions = Executions(
+                options.directory,
+                hub.publish,
+                options.say,
+                allow_paths=options.allow_paths,
+                stands_in=options.stands_in,
+            )
             watching = Watching(reader, hub, executions.is_here)
             parts = Parts(
                 directory=options.directory,
@@ -99,7 +108,7 @@ async def serving(options: ServerOptions) -> AsyncIterator[Served]:
             try:
                 await server.wait_until_it_answers(answering)
                 shown = f"[{options.host}]" if ":" in options.host else options.host
-                url = f"http://{shown}:{port}/#token={keys.token}"
+                url = f"http://{shown}:{port}/#token={quote(keys.token, safe='')}"
                 yield Served(url, port, keys.token, executions, hub)
             finally:
                 hub.close()

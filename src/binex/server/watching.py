@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from binex.analysis.following import Watch, pause_after
 from binex.analysis.questions import open_questions
@@ -28,6 +28,20 @@ _LINGER_S: Final = 10.0
 """How long a run is still watched when nobody follows it: they may come back."""
 
 
+class _Watched(NamedTuple):
+    task: asyncio.Task[None]
+    begun: asyncio.Event
+    """Set as soon as all is told that happens from now on."""
+
+
+class _Overview(NamedTuple):
+    """What was seen in one look, by ids."""
+
+    runs: dict[str, Run]
+    """The newest first."""
+    questions: dict[str, Question]
+
+
 class Watching:
     """Watches each run once, whoever follows it; in short all of them, for who follows none."""
 
@@ -37,8 +51,7 @@ class Watching:
         self._hub = hub
         self._is_here = is_here
         self._followers: Counter[str] = Counter()
-        self._watches: dict[str, asyncio.Task[None]] = {}
-        self._begun: dict[str, asyncio.Event] = {}
+        self._watches: dict[str, _Watched] = {}
         self._seen: dict[str, Watch] = {}
         self._lingering: set[asyncio.TimerHandle] = set()
 
@@ -46,11 +59,14 @@ class Watching:
         """Watch for one follower more. On return all is told that happens from now on."""
         key = run_id or _OVERVIEW
         self._followers[key] += 1
-        if key not in self._watches or self._watches[key].done():
-            self._begun[key] = asyncio.Event()
-            self._hub.watch_begins(key)
-            self._watches[key] = asyncio.create_task(self._watch(key), name=f"watch {key or 'all runs'}")
-        await self._begun[key].wait()
+        watched = self._watches.get(key)
+        if watched is None or watched.task.done():
+            if not self._is_here(key):  # of what runs here all was told, whoever followed
+                self._hub.watch_begins(key)
+            begun = asyncio.Event()
+            task = asyncio.create_task(self._watch(key, begun), name=f"watch {key or 'all runs'}")
+            watched = self._watches[key] = _Watched(task, begun)
+        await watched.begun.wait()
 
     def end(self, run_id: str | None) -> None:
         """Watch for one follower less."""
@@ -62,8 +78,8 @@ class Watching:
             self._lingering.discard(timer)
             if not self._followers[key]:
                 del self._followers[key]
-                if (watch := self._watches.pop(key, None)) is not None:
-                    watch.cancel()
+                if (watched := self._watches.pop(key, None)) is not None:
+                    watched.task.cancel()
                 self._seen.pop(key, None)
 
         timer = loop.call_later(_LINGER_S, drop)
@@ -73,25 +89,30 @@ class Watching:
         """Watch nothing any more."""
         for timer in self._lingering:
             timer.cancel()
-        for watch in self._watches.values():
-            watch.cancel()
-        if self._watches:
-            await asyncio.wait(self._watches.values(), timeout=1)
+        tasks = [watched.task for watched in self._watches.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
 
-    async def _watch(self, key: str) -> None:
+    async def _watch(self, key: str, begun: asyncio.Event) -> None:
         try:
+            if not key:
+                await self._watch_all(begun)
             while True:
-                with suppress(BinexError):  # whoever asks for the run itself is told what is wrong
-                    await (self._watch_run(key) if key else self._watch_all())
-                self._begun[key].set()
+                try:
+                    await self._watch_run(key, begun)
+                except BinexError:  # whoever asks for the run itself is told what is wrong
+                    if self._seen.pop(key, None) is not None:
+                        self._hub.publish(MISSED._replace(run_id=key))  # what was being looked at may be lost
+                begun.set()
                 await asyncio.sleep(_PAUSE_S)
         finally:
-            self._begun[key].set()
+            begun.set()
 
-    async def _watch_run(self, run_id: str) -> None:
+    async def _watch_run(self, run_id: str, begun: asyncio.Event) -> None:
         """Tell what happens in a run from now on, also where it has ended and goes on; the rest can be asked for."""
         loop = asyncio.get_running_loop()
-        begun, tell_all = self._begun[run_id], self._tell_all
 
         async def watch(store: RunStore) -> None:
             while (run := await store.get_run(run_id)) is not None:
@@ -105,7 +126,7 @@ class Watching:
                     self._seen[run_id] = seen
                 else:
                     if events := await seen.look():
-                        loop.call_soon_threadsafe(tell_all, [tell(event) for event in events])
+                        loop.call_soon_threadsafe(self._tell_all, [tell(event) for event in events])
                     if not seen.has_ended:
                         pause = pause_after(time.monotonic() - began)
                 loop.call_soon_threadsafe(begun.set)
@@ -113,29 +134,35 @@ class Watching:
 
         await self._reader.watch(watch)
 
-    async def _watch_all(self) -> None:
+    async def _watch_all(self, begun: asyncio.Event) -> None:
         """Tell which of the newest runs have changed, and what people are asked."""
-        before: dict[str, Run] | None = None
-        asked: set[str] = set()
+        before: _Overview | None = None
         while True:
-            page, questions = await self._reader.ask(_look)
-            runs = {run.id: run for run in page.runs}
-            if before is not None:
-                if len(before) == _SEEN and before.keys().isdisjoint(runs):
-                    self._hub.publish(MISSED)  # there were more in the meantime than are looked at
-                for run in reversed(page.runs):
-                    if before.get(run.id) != run and not self._is_here(run.id):
-                        self._tell_all(_tell_run(run, before.get(run.id)))
-                for question in questions:
-                    if question.id not in asked and not self._is_here(question.run_id):
-                        self._hub.publish(QuestionAsked(question=question))
-            before, asked = runs, {question.id for question in questions}
-            self._begun[_OVERVIEW].set()
+            with suppress(BinexError):  # what has changed until the store can be read again is told then
+                now = _overview_of(*await self._reader.ask(_look))
+                if before is not None:
+                    self._tell_changes(before, now)
+                before = now
+            begun.set()
             await asyncio.sleep(_PAUSE_S)
+
+    def _tell_changes(self, before: _Overview, now: _Overview) -> None:
+        if len(before.runs) == _SEEN and before.runs.keys().isdisjoint(now.runs):
+            self._hub.publish(MISSED)  # there were more in the meantime than are looked at
+        for run in reversed(now.runs.values()):
+            if before.runs.get(run.id) != run and not self._is_here(run.id):
+                self._tell_all(_tell_run(run, before.runs.get(run.id)))
+        for question in now.questions.values():
+            if question.id not in before.questions and not self._is_here(question.run_id):
+                self._hub.publish(QuestionAsked(question=question))
 
     def _tell_all(self, told: Sequence[Told]) -> None:
         for one in told:
             self._hub.publish(one)
+
+
+def _overview_of(page: RunPage, questions: Sequence[Question]) -> _Overview:
+    return _Overview({run.id: run for run in page.runs}, {question.id: question for question in questions})
 
 
 async def _look(store: RunStore) -> tuple[RunPage, list[Question]]:

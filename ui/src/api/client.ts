@@ -1,3 +1,4 @@
+import { type Query, queryText } from "../lib/query";
 import type { Json } from "./types";
 
 /** What the server said instead of an answer. */
@@ -12,25 +13,15 @@ export class ApiError extends Error {
   }
 }
 
-type Params = Record<string, string | number | null | undefined | readonly string[]>;
-
 /** A path below `/api`, its parts encoded. */
-export function apiPath(parts: readonly string[], params: Params = {}): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) {
-    if (value === null || value === undefined || value === "") continue;
-    if (typeof value === "object") value.forEach((one) => query.append(name, one));
-    else query.set(name, String(value));
-  }
-  const text = query.toString();
-  return `/api/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
+export function apiPath(parts: readonly string[], query: Query = {}): string {
+  return `/api/${parts.map(encodeURIComponent).join("/")}${queryText(query)}`;
 }
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await answerOf(await reach(path, { signal, headers: { Accept: "application/json" } }))) as T;
 }
 
-/** The same, with the hash of the text that a workflow's file has now. */
 export async function send<T>(
   method: "POST" | "PUT",
   path: string,

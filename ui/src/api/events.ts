@@ -1,10 +1,10 @@
 import { useEffect, useRef } from "react";
 import { apiPath, get, isRecord } from "./client";
-import { noteConnection } from "./connection";
+import { forgetConnection, noteConnection } from "./connection";
 import type { Json } from "./types";
 
-export const KINDS = ["run", "task", "call", "token", "question", "end", "reset"] as const;
-export type EventKind = (typeof KINDS)[number];
+const KINDS = ["run", "task", "call", "token", "question", "end", "reset"] as const;
+type EventKind = (typeof KINDS)[number];
 
 export interface Told {
   kind: EventKind;
@@ -20,14 +20,18 @@ const TRY_AGAIN_MS = 1500;
 
 /**
  * One stream for all who listen to the same. A browser has few connections to one address for all its tabs together,
- * so a tab that nobody sees has none; when it is seen again, its listeners are told to ask for everything anew.
+ * so a tab that nobody sees has none; when it is seen again, the server tells what was missed, or that too much was.
  */
 class Channel {
   private readonly listeners = new Set<Listener>();
   private source: EventSource | null = null;
   private retry: ReturnType<typeof setTimeout> | null = null;
+  /** The number of the last event that was heard. */
+  private last: string | null;
 
-  constructor(private readonly run: string | null) {}
+  constructor(private readonly run: string | null) {
+    this.last = (run === null ? null : begun.get(run)) ?? null;
+  }
 
   get isUnused(): boolean {
     return this.listeners.size === 0;
@@ -44,23 +48,26 @@ class Channel {
   }
 
   seen(isSeen: boolean): void {
-    if (!isSeen) {
-      this.close();
-    } else if (this.source === null) {
-      this.open();
-      this.tell({ kind: "reset", data: {} });
-    }
+    if (isSeen) this.open();
+    else this.close();
   }
 
   private open(): void {
     if (this.source !== null || this.retry !== null) return;
-    this.source = new EventSource(apiPath(["events"], { run: this.run, since: this.run === null ? null : begun.get(this.run) }));
-    this.source.onopen = () => noteConnection(true);
+    this.source = new EventSource(apiPath(["events"], { run: this.run, since: this.last }));
+    // What happened after the first answers and before this stream is told by nobody.
+    let hasGap = this.last === null;
+    this.source.onopen = () => {
+      noteConnection(this, true);
+      if (hasGap) this.tell({ kind: "reset", data: {} });
+      hasGap = false;
+    };
     this.source.onerror = () => this.broke();
     for (const kind of KINDS) {
       this.source.addEventListener(kind, (event: MessageEvent<string>) => {
         try {
           const data = JSON.parse(event.data) as Json;
+          if (event.lastEventId !== "") this.last = event.lastEventId;
           if (kind === "run") remember(data, event.lastEventId);
           this.tell({ kind, data });
         } catch {
@@ -72,7 +79,7 @@ class Channel {
 
   /** A browser tries again by itself, unless it was answered otherwise than with events; then it is asked here. */
   private broke(): void {
-    noteConnection(false);
+    noteConnection(this, false);
     if (this.source?.readyState !== EventSource.CLOSED) return;
     this.source = null;
     this.retry = setTimeout(() => void this.comeBack(), TRY_AGAIN_MS);
@@ -87,12 +94,12 @@ class Channel {
     if (this.retry === null) return;
     this.retry = null;
     this.open();
-    this.tell({ kind: "reset", data: {} });
   }
 
   private close(): void {
     this.source?.close();
     this.source = null;
+    forgetConnection(this);
     if (this.retry !== null) clearTimeout(this.retry);
     this.retry = null;
   }

@@ -6,7 +6,7 @@ export interface Fetched<T> {
   data: T | null;
   error: ApiError | null;
   isLoading: boolean;
-  /** Ask again; what is shown stays until the answer is there. */
+  /** Ask again, at once or as soon as the answer is there that is on its way; what is shown stays until then. */
   reload: () => void;
 }
 
@@ -18,19 +18,38 @@ export function useGet<T>(path: string | null): Fetched<T> {
     error: null,
   });
   const [turn, setTurn] = useState(0);
-  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const asked = useRef<{ isAgain: boolean } | null>(null);
+  const reload = useCallback(() => {
+    // Whoever breaks off what is on its way whenever something happens never has an answer.
+    if (asked.current !== null) asked.current.isAgain = true;
+    else setTurn((before) => before + 1);
+  }, []);
   useEffect(() => {
     if (path === null) return;
     const stop = new AbortController();
+    const here = { isAgain: false };
+    asked.current = here;
+    function end(): void {
+      asked.current = null;
+      if (here.isAgain) setTurn((before) => before + 1);
+    }
     get<T>(path, stop.signal).then(
-      (data) => setKept({ path, data, error: null }),
+      (data) => {
+        if (stop.signal.aborted) return;
+        setKept({ path, data, error: null });
+        end();
+      },
       (error: unknown) => {
         if (stop.signal.aborted) return;
         const said = error instanceof ApiError ? error : new ApiError(0, String(error));
         setKept((before) => ({ path, data: before.path === path && said.status === 0 ? before.data : null, error: said }));
+        end();
       },
     );
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      asked.current = null;
+    };
   }, [path, turn]);
   const isCurrent = kept.path === path;
   const isLost = isCurrent && kept.error?.status === 0;

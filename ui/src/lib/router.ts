@@ -1,22 +1,14 @@
 import { useSyncExternalStore } from "react";
+import { type Query, queryText } from "./query";
 
-export interface Route {
+interface Route {
   parts: string[];
   query: URLSearchParams;
 }
 
-type Query = Record<string, string | number | null | undefined | readonly string[]>;
-
 /** The address of a view: all of it stands in the fragment, so that the server need not know it. */
 export function href(parts: readonly string[], query: Query = {}): string {
-  const found = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value === null || value === undefined || value === "") continue;
-    if (typeof value === "object") value.forEach((one) => found.append(name, one));
-    else found.set(name, String(value));
-  }
-  const text = found.toString();
-  return `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
+  return `#/${parts.map(encodeURIComponent).join("/")}${queryText(query)}`;
 }
 
 export function go(address: string, { replace = false } = {}): void {
@@ -36,7 +28,7 @@ export function altered(changes: Query): string {
   return href(parts, { ...values, ...changes });
 }
 
-export function readRoute(hash: string): Route {
+function readRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const parts = path.split("/").filter(Boolean).map(decoded);
   return { parts, query: new URLSearchParams(query) };

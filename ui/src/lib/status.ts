@@ -1,7 +1,7 @@
 import type { RunStatus, TaskStatus } from "../api/types";
 
 export type Tone = "good" | "bad" | "warn" | "busy" | "asks" | "quiet";
-export type AnyStatus = RunStatus | TaskStatus;
+type AnyStatus = RunStatus | TaskStatus;
 
 const TONES: Record<AnyStatus, Tone> = {
   completed: "good",

@@ -1,11 +1,12 @@
 """What a fork is to have otherwise than its parent, and how its own record says so."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from binex.loader import Bound
 from binex.models.change import Change, ChangeKind
 from binex.models.run import Origin, Run, RunMode
 
@@ -48,6 +49,23 @@ class Told:
     """Inputs of the workflow whose value is another."""
     code: Collection[str] = ()
     """Agents and tools whose code is another."""
+
+
+def with_written_inputs(changes: Iterable[Change], bound: Bound) -> Iterator[Change]:
+    """*changes*, where the first of an input of a node that has none written says what all of them are.
+
+    The others of that node then have something to change; each by itself would take back what was said before.
+    """
+    written: set[str] = set()
+    for change in changes:
+        spec = bound.spec.nodes.get(change.node)
+        is_of_input = len(change.path) == 2 and change.path[0] == "inputs"
+        if is_of_input and spec is not None and spec.inputs is None and change.node not in written:
+            written.add(change.node)
+            inputs = {**bound.dag.written_inputs(change.node), str(change.path[1]): change.value}
+            yield change.model_copy(update={"path": ("inputs",), "value": inputs})
+        else:
+            yield change
 
 
 def origin_for(request: ForkRequest, parent: Run, variables: Mapping[str, JsonValue]) -> Origin:

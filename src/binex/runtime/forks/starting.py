@@ -1,6 +1,6 @@
 """Where a fork begins, and what cannot be had together."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from binex.errors import InputError, suggest
 from binex.graph.dag import DAG
@@ -40,6 +40,7 @@ def starts_of(request: ForkRequest, bound: Bound, before: Bound, records: Parent
             changed[change.node] = f"another {'.'.join(map(str, change.path))}"
     changed |= {node_id: f"another {name}" for node_id, name in users_of(dag, told.variables).items()}
     unsettled = records.unsettled(dag)
+    _require_single(request.edits)
     for edit in request.edits:
         _require_output(edit, bound, records)
         _require_kept(edit, {**forced, **changed})
@@ -53,6 +54,15 @@ def starts_of(request: ForkRequest, bound: Bound, before: Bound, records: Parent
         unsettled=unsettled,
         only=request.only,
     )
+
+
+def _require_single(edits: Sequence[Edit]) -> None:
+    """Of two values for one output nobody could say which is meant."""
+    seen: set[tuple[str, str]] = set()
+    for edit in edits:
+        if (edit.task, edit.output) in seen:
+            raise InputError(f"--edit {edit.task}.{edit.output}: it is edited twice", fix="leave one of them out")
+        seen.add((edit.task, edit.output))
 
 
 def _require_output(edit: Edit, bound: Bound, records: ParentRecords) -> None:

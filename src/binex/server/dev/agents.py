@@ -13,6 +13,7 @@ from binex.adapters.tools.mcp_process import INHERITED
 from binex.errors import InputError
 from binex.models.health import AgentHealth, HealthStatus
 from binex.models.settings import DevAgent
+from binex.models.task import now
 from binex.server.dev.kept_program import KeptProgram, keeping
 from binex.server.dev.ports import free_port, is_taken
 from binex.server.dev.told import AgentLost, AgentReady, AgentSaid, AgentStarted, Tell
@@ -171,8 +172,6 @@ class _Keeping:
             await asyncio.sleep(_ASK_PAUSE_S)
 
     async def _ask_once(self, patience_s: float) -> AgentHealth:
-        from binex.models.task import now
-
         try:
             async with asyncio.timeout(patience_s):
                 return await self._ask(self._plan.uri)

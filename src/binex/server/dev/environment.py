@@ -20,15 +20,17 @@ from binex.runtime.assembly import People
 from binex.runtime.desk import Patience
 from binex.runtime.journal import Listener
 from binex.runtime.session import Session, open_session
-from binex.server.dev.agents import DevAgents, DevPlan
+from binex.server.dev.agents import Ask, DevAgents, DevPlan
 from binex.server.dev.place import Place, has_nodes, place_at
 from binex.server.dev.told import ModelsServed, PageOpened, Saved, Stopped, Tell, Trouble
 from binex.server.dev.watching import Contents, watching
 from binex.server.dev.workflow import Bench, DevWorkflow, note_start
+from binex.server.extra import needing_extra
 
 if TYPE_CHECKING:
     from binex.server.mock_models.script import LiveScript
     from binex.server.mock_models.server import ModelServer
+    from binex.server.mock_models.stand_in import ScriptedAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class PageWish:
     """What runs that are started on the page must be executed with as well."""
     folder: Path
     """Whose workflows it shows."""
+    allow_paths: tuple[Path, ...]
+    """Folders elsewhere that prompts may be in."""
     port: int | None
     who: str
     say: Callable[[str], None]
@@ -167,7 +171,9 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
         if wish.are_models_scripted:
             server = await _script_models(wish, stack, tell)
             script, variables = server.script, server.variables
-            stands_in["llm"] = _stand_in(server, wish.limits)
+            scripted = _stand_in(server, wish.limits)
+            stack.push_async_callback(scripted.close)
+            stands_in["llm"] = scripted
         patience = Patience.DEADLINE if wish.is_once else Patience.ENDLESS
         opening = open_session(
             wish.directory,
@@ -183,6 +189,7 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
                 session=session,
                 stands_in=stands_in,
                 folder=place.folder,
+                allow_paths=wish.allow_paths,
                 port=wish.port,
                 who=wish.who,
                 say=lambda message: tell(Trouble(message=message)),
@@ -201,11 +208,9 @@ async def open_development(wish: DevWish, tell: Tell, listeners: Sequence[Listen
 
 async def _script_models(wish: DevWish, stack: AsyncExitStack, tell: Tell) -> "ModelServer":
     """Serve scripted models, and have programs find them."""
-    try:
+    with needing_extra():
         from binex.server.mock_models.script import LiveScript
         from binex.server.mock_models.server import open_model_server
-    except ImportError as error:
-        raise InputError(f"'{error.name}' is not installed", fix="pip install 'binex[ui]'") from error
     if wish.script is not None and has_nodes(wish.script):
         message = f"{wish.script} is a workflow, and no script that models could answer from"
         raise InputError(message, fix=f"name the workflow first: binex dev {wish.script} --mock-models")
@@ -217,7 +222,7 @@ async def _script_models(wish: DevWish, stack: AsyncExitStack, tell: Tell) -> "M
     return server
 
 
-def _stand_in(server: "ModelServer", limits: Limits) -> AgentAdapter:
+def _stand_in(server: "ModelServer", limits: Limits) -> "ScriptedAdapter":
     """What asks the server in the place of all models."""
     from binex.server.mock_models.stand_in import ScriptedAdapter
 
@@ -239,7 +244,7 @@ def _with_variables(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _asking(session: Session) -> Callable[[str], "asyncio.Future[AgentHealth]"]:
+def _asking(session: Session) -> Ask:
     """Asks agents how they are, as ``binex agents --check`` does."""
 
     async def ask(uri: str) -> AgentHealth:
@@ -248,4 +253,4 @@ def _asking(session: Session) -> Callable[[str], "asyncio.Future[AgentHealth]"]:
             return await adapter.health(uri)
         return AgentHealth(agent=uri, status=HealthStatus.UNKNOWN, checked_at=now())
 
-    return lambda uri: asyncio.ensure_future(ask(uri))
+    return ask

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from binex.errors import InputError
 from binex.server.dev.environment import PageWish
+from binex.server.extra import needing_extra
 
 
 @asynccontextmanager
@@ -15,13 +15,12 @@ async def open_page(wish: PageWish) -> AsyncIterator[str]:
         InputError: what serves it is not installed.
         StoreError: the port is taken.
     """
-    try:
+    with needing_extra():
         from binex.server.serving import ServerOptions, serving
-    except ImportError as error:
-        raise InputError(f"{error.name or 'fastapi'} is not installed", fix="pip install 'binex[ui]'") from error
     options = ServerOptions(
         directory=wish.session.directory,
         folder=wish.folder,
+        allow_paths=wish.allow_paths,
         port=wish.port or 0,
         who=wish.who,
         say=wish.say,

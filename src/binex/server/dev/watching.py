@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from binex.errors import InputError
+from binex.server.extra import needing_extra
 
 if TYPE_CHECKING:
     from watchfiles import DefaultFilter
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 DEBOUNCE_MS: Final = 60
 """Saves that follow each other within that time are one: editors write a file in several steps."""
 _STEP_MS: Final = 10
+_EMPTY_FOR_MS: Final = 200
+"""So long an empty file may be one that is being written: some programs empty it first."""
 _LARGEST: Final = 4 << 20
 _IGNORED: Final = (".binex", "dist", "build", "site-packages")
 
@@ -70,10 +73,8 @@ async def watching(folder: Path, others: Iterable[Path]) -> AsyncIterator[Saves]
     Raises:
         InputError: what notices it is not installed.
     """
-    try:
+    with needing_extra():
         import watchfiles  # noqa: F401 - whether it is there
-    except ImportError:
-        raise InputError("'watchfiles' is not installed", fix="pip install 'binex[ui]'") from None
     saved = Saves()
     tasks = [asyncio.create_task(_watch(saved, folder, None))]
     for other in others:
@@ -109,9 +110,25 @@ async def _watch(saved: Saves, folder: Path, only: Path | None) -> None:
                 if only is not None:
                     files &= {only}
                 if files:
+                    await _wait_until_written(files)
                     saved.put(files)
     except (OSError, RuntimeError) as error:  # as where the system watches no more files
         saved.put(InputError(f"{folder} cannot be watched: {error}", fix="name a smaller folder"))
+
+
+async def _wait_until_written(files: Iterable[Path]) -> None:
+    """Wait a moment for those that are empty to be filled."""
+    waits = _EMPTY_FOR_MS // _STEP_MS
+    while waits and any(map(_is_empty, files)):
+        waits -= 1
+        await asyncio.sleep(_STEP_MS / 1000)
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _filter() -> "DefaultFilter":

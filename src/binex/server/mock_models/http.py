@@ -57,10 +57,6 @@ class Response:
         """There is no more."""
         await self._send(h11.EndOfMessage())
 
-    def break_off(self) -> None:
-        """Close the connection in the middle."""
-        self._writer.close()
-
     def reset(self) -> None:
         """Reset the connection."""
         sock: socket.socket | None = self._writer.get_extra_info("socket")

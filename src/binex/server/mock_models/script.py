@@ -10,7 +10,6 @@ from binex.errors import InputError
 
 _Stamp = tuple[int, int, int]
 _UNSEEN: Final = (0, 0, 0)
-_NOBODY: Final = ""
 
 
 class LiveScript:
@@ -42,7 +41,7 @@ class LiveScript:
 
     def options(self, run: str, task: str, attempt: int) -> dict[str, JsonValue]:
         """How :class:`MockBackend` is told who asks, and what it answers from."""
-        options: dict[str, JsonValue] = {"run": run or _NOBODY, "task": task or _NOBODY, "attempt": attempt}
+        options: dict[str, JsonValue] = {"run": run, "task": task, "attempt": attempt}
         if self.path is not None:
             options |= {"script": self.path.name, "folder": str(self.path.parent)}
         return options

@@ -140,8 +140,8 @@ class _Reply:
                 if self.form.is_streamed:
                     await self._stream(event)
                 said.take(event)
-        except BadReplyError as error:
-            await self._end_badly(error, is_anything_said=self.has_begun or bool(said.text))
+        except BadReplyError:
+            await self._end_badly(is_anything_said=bool(said.text))
         except RemoteError as error:
             await self._refuse(error)
         except AgentError as error:
@@ -159,7 +159,7 @@ class _Reply:
         for piece in self.form.pieces(event):
             await self.response.piece(piece)
 
-    async def _end_badly(self, error: BadReplyError, *, is_anything_said: bool) -> None:
+    async def _end_badly(self, *, is_anything_said: bool) -> None:
         """A reply that is none, or half of one."""
         if self.has_begun:
             await self.response.end()
@@ -167,7 +167,6 @@ class _Reply:
             await self.response.whole(200, b'{"id": "half', _JSON)
         else:
             await self.response.whole(200, b"<html>Bad gateway</html>", _JSON)
-        del error
 
     async def _refuse(self, error: RemoteError) -> None:
         if error.status is None:

@@ -1,15 +1,16 @@
 """Whom a workflow talks to, and how they answer."""
 
+import asyncio
 import os
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from binex.adapters.registry import Registry
 from binex.analysis.agents import AgentList, Agents
-from binex.loader import bind_workflow, load_settings
+from binex.loader import Bound, bind_workflow
 from binex.server.answers import answer
+from binex.server.looking import open_registry
 from binex.server.parts import Parts
 from binex.server.refusals import RefusedError
 from binex.server.workflow_folder import WorkflowFolder
@@ -24,14 +25,14 @@ def routes(parts: Parts) -> APIRouter:
     async def agents(workflow: Annotated[str, Query(max_length=100)], check: bool = False) -> Response:
         if check and parts.is_read_only:
             raise RefusedError(403, "read_only", "this server asks nobody", "start it without --read-only")
-        path = folder.path_of(workflow)
-        project = load_settings(parts.directory.parent)
-        registry = Registry(project=project, stands_in=parts.executions.stands_in)
-        try:
-            bound = bind_workflow(path, registry=registry)
+        async with open_registry(parts) as registry:
+
+            def read() -> Bound:
+                allowed = parts.executions.allow_paths
+                return bind_workflow(folder.path_of(workflow), registry=registry, allow_paths=allowed)
+
+            bound = await asyncio.to_thread(read)
             found = Agents(bound.spec, bound.dag, registry, os.environ)
             return answer(await found.check() if check else found.list())
-        finally:
-            await registry.close()
 
     return router

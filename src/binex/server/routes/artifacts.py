@@ -71,12 +71,7 @@ def routes(parts: Parts) -> APIRouter:
         down: bool = True,
         depth: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     ) -> Response:
-        async def ask(store: RunStore, found: Run) -> ArtifactLineage:
-            with naming():
-                wanted = await find_artifact(store, artifact, found)
-            return await lineage(found, wanted, Sources(store, bind_kept), is_up=up, is_down=down, depth=depth)
-
-        return await about_run(reader, run, ask)
+        return await about_run(reader, run, _lineage, artifact, up, down, depth)
 
     @router.get("/artifacts/{id}", response_model=ArtifactValue)
     async def one(id: str) -> Response:
@@ -100,6 +95,14 @@ def routes(parts: Parts) -> APIRouter:
         return await reader.ask(ask)
 
     return router
+
+
+async def _lineage(
+    store: RunStore, run: Run, artifact: str, is_up: bool, is_down: bool, depth: int | None
+) -> ArtifactLineage:
+    with naming():
+        wanted = await find_artifact(store, artifact, run)
+    return await lineage(run, wanted, Sources(store, bind_kept), is_up=is_up, is_down=is_down, depth=depth)
 
 
 def _file(artifact: Artifact) -> Response:

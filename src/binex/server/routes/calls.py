@@ -39,17 +39,18 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/{call}", response_model=CallDetail)
     async def one(run: str, call: str) -> Response:
-        async def ask(store: RunStore, found: Run) -> CallDetail:
-            with naming():
-                wanted = await find_call(store, found, call)
-            detail = await call_detail(store, wanted)
-            reply = detail.reply if detail.reply is None or len(detail.reply) <= MOST_BODY_BYTES else None
-            shown = {"request": _bounded(detail.request), "response": _bounded(detail.response), "reply": reply}
-            return detail.model_copy(update=shown)
-
-        return await about_run(parts.reader, run, ask)
+        return await about_run(parts.reader, run, _detail, call)
 
     return router
+
+
+async def _detail(store: RunStore, run: Run, call: str) -> CallDetail:
+    with naming():
+        wanted = await find_call(store, run, call)
+    detail = await call_detail(store, wanted)
+    reply = detail.reply if detail.reply is None or len(detail.reply) <= MOST_BODY_BYTES else None
+    shown = {"request": _bounded(detail.request), "response": _bounded(detail.response), "reply": reply}
+    return detail.model_copy(update=shown)
 
 
 def _bounded(said: Said | None) -> Said | None:

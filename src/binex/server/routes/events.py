@@ -12,7 +12,6 @@ from starlette.types import Message, Receive, Scope, Send
 from binex.server.answers import named_run
 from binex.server.event_hub import Follower
 from binex.server.parts import Parts
-from binex.server.refusals import RefusedError
 
 _BREATH_S: Final = 15.0
 """How often something is sent where nothing happens, so that a connection that broke is noticed."""
@@ -29,8 +28,7 @@ def routes(parts: Parts, cut: Callable[[Scope], None]) -> APIRouter:
         since: Annotated[int | None, Query(ge=0, lt=10**18)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
-        if parts.hub.is_full:
-            raise RefusedError(503, "followers", "too many pages follow already", "close some of them")
+        parts.hub.require_room()
         run_id = None if run is None else (await parts.reader.ask(lambda store: named_run(store, run))).id
         if last_event_id is not None and _NUMBER.match(last_event_id):
             since = int(last_event_id)
@@ -53,12 +51,19 @@ class EventStream(Response):
         self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hub, watching = self._parts.hub, self._parts.watching
+        watching = self._parts.watching
+        try:
+            await watching.begin(self._run_id)  # before what was missed is looked for: it says since when nothing was
+            await self._tell(scope, receive, send)
+        finally:
+            watching.end(self._run_id)
+
+    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self._parts.hub
         follower = hub.follow(self._run_id, self._after, lambda: self._cut(scope))
         greeting = b"retry: 1000\n\n" if self._after is not None else b"retry: 1000\nid: %d\n\n" % hub.last_id
         leaving = asyncio.create_task(_end_with(receive, follower))
         try:
-            await watching.begin(self._run_id)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send(_piece(greeting))
             while (data := await follower.next(_BREATH_S)) is not None:
@@ -67,7 +72,6 @@ class EventStream(Response):
         finally:
             leaving.cancel()
             hub.leave(follower)
-            watching.end(self._run_id)
 
 
 async def _end_with(receive: Receive, follower: Follower) -> None:

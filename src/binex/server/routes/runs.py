@@ -96,7 +96,7 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/{run}/critical-path", response_model=CriticalPath)
     async def critical(run: str) -> Response:
-        return await about_run(reader, run, lambda store, found: critical_path(store, found, bind_kept))
+        return await about_run(reader, run, critical_path, bind_kept)
 
     @router.get("/{run}/family", response_model=FamilyPage)
     async def family(run: str) -> Response:
@@ -104,11 +104,11 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/{run}/cost", response_model=CostReport)
     async def cost(run: str) -> Response:
-        return await about_run(reader, run, lambda store, found: cost_of(store, found, bind_kept))
+        return await about_run(reader, run, cost_of, bind_kept)
 
     @router.get("/{run}/trust", response_model=TrustReport)
     async def trust(run: str) -> Response:
-        return await about_run(reader, run, lambda store, found: trust_of(store, found, bind_kept))
+        return await about_run(reader, run, trust_of, bind_kept)
 
     @router.get("/{run}/workflow", response_model=RunWorkflow)
     async def workflow_of(run: str) -> Response:

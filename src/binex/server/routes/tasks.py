@@ -19,18 +19,20 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("", response_model=TaskDetail)
     async def detail(run: str, task: str) -> Response:
-        async def ask(store: RunStore, found: Run) -> TaskDetail:
-            with naming():
-                return await task_detail(store, found, task, bind_kept)
-
-        return await about_run(parts.reader, run, ask)
+        return await about_run(parts.reader, run, _detail, task)
 
     @router.get("/why", response_model=Why)
     async def why_of(run: str, task: str) -> Response:
-        async def ask(store: RunStore, found: Run) -> Why:
-            with naming():
-                return await why(store, found, task, bind_kept)
-
-        return await about_run(parts.reader, run, ask)
+        return await about_run(parts.reader, run, _why, task)
 
     return router
+
+
+async def _detail(store: RunStore, run: Run, task: str) -> TaskDetail:
+    with naming():
+        return await task_detail(store, run, task, bind_kept)
+
+
+async def _why(store: RunStore, run: Run, task: str) -> Why:
+    with naming():
+        return await why(store, run, task, bind_kept)

@@ -76,7 +76,7 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.post("/check", response_model=CheckedText)
     async def check(body: CheckBody) -> Response:
-        return answer(await check_text(body.text, body.name, parts.folder, parts.directory))
+        return answer(await check_text(body.text, body.name, parts))
 
     @router.post("/plan", response_model=RunPreview)
     async def plan(body: PlanBody) -> Response:
@@ -85,7 +85,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{name}/check", response_model=CheckedText)
     async def check_file(name: str) -> Response:
         found = await asyncio.to_thread(folder.read, name)
-        return answer(await check_text(found.text, found.name, parts.folder, parts.directory))
+        return answer(await check_text(found.text, found.name, parts))
 
     @router.get("/{name}", response_model=WorkflowText)
     async def one(name: str) -> Response:

@@ -26,7 +26,7 @@ export default function DiffView({ query }: { query: URLSearchParams }) {
     document.title = title;
   }, [title]);
   const [before, after] = runs;
-  if (runs.length > 2) return <MatrixShown runs={runs} query={query} />;
+  if (runs.length > 2) return <MatrixShown key={runs.join(" ")} runs={runs} query={query} />;
   if (before === undefined || after === undefined) {
     return (
       <Empty title="Which runs?">
@@ -34,7 +34,7 @@ export default function DiffView({ query }: { query: URLSearchParams }) {
       </Empty>
     );
   }
-  return <PairShown before={before} after={after} isAll={query.has("all")} />;
+  return <PairShown key={runs.join(" ")} before={before} after={after} isAll={query.has("all")} />;
 }
 
 function PairShown({ before, after, isAll }: { before: string; after: string; isAll: boolean }) {

@@ -12,6 +12,8 @@ import { useTrust } from "../trust/use_trust";
 import { PlanShown } from "./plan";
 import { type Field, fieldsOf, type ForkBody, requestOf } from "./request";
 
+const LINE = 60;
+
 interface RunWorkflow {
   source: { prompts: Record<string, string> };
   spec: { nodes: Record<string, Json> };
@@ -99,7 +101,7 @@ interface EditorProps {
 
 function FieldEditor({ field, text, fault, change }: EditorProps) {
   const isChanged = text !== field.text;
-  const lines = Math.min(18, Math.max(2, text.split("\n").length + 1));
+  const lines = Math.min(18, Math.max(2, linesOf(text) + 1));
   return (
     <label className={`fork-field ${isChanged ? "changed" : ""}`}>
       <span className="label">
@@ -115,4 +117,9 @@ function FieldEditor({ field, text, fault, change }: EditorProps) {
       {fault !== null && <span className="bad-text" role="alert">{fault}</span>}
     </label>
   );
+}
+
+/** How many lines it takes, about, where long ones are broken. */
+function linesOf(text: string): number {
+  return text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / LINE)), 0);
 }

@@ -25,7 +25,7 @@ export function PlanShown({ plan, isCurrent }: { plan: ForkPlan; isCurrent: bool
     <section ref={box} className={`plan ${isCurrent ? "" : "old"}`} aria-label="Plan">
       <h3>The plan {!isCurrent && <span className="tag warn">of what it was before the last change</span>}</h3>
       <p>
-        {plural(runs.length, "node")} of {plan.nodes.length} will run or may; probably {cost}
+        {runs.length} of {plural(plan.nodes.length, "node")} {saidOf(runs)}; probably {cost}
         {plan.unpriced.length > 0 && <span className="faint">, without {plan.unpriced.join(", ")}, whose cost is unknown</span>}.
       </p>
       <div className="scroll" tabIndex={0} role="region" aria-label="Nodes of the plan">
@@ -36,7 +36,7 @@ export function PlanShown({ plan, isCurrent }: { plan: ForkPlan; isCurrent: bool
           <tbody>
             {shown.map((node) => (
               <tr key={node.node}>
-                <td>{node.node}{node.tasks > 1 && <span className="faint"> ×{node.tasks}</span>}</td>
+                <td>{node.node}{node.tasks > 1 && <span className="faint"> ×{node.tasks - 1}</span>}</td>
                 <td><span className={`tag ${TITLES[node.decision].tone}`}>{TITLES[node.decision].title}</span></td>
                 <td>{node.why}</td>
                 <td className="number">{node.decision === "run" || node.decision === "may_run" ? (node.cost_usd === null ? "unknown" : dollars(node.cost_usd)) : NOTHING}</td>
@@ -48,4 +48,9 @@ export function PlanShown({ plan, isCurrent }: { plan: ForkPlan; isCurrent: bool
       {!isAll && plan.nodes.length > MOST && <button type="button" className="button small" onClick={() => setAll(true)}>Show all {plan.nodes.length} nodes</button>}
     </section>
   );
+}
+
+function saidOf(runs: readonly { decision: Decision }[]): string {
+  if (runs.every((node) => node.decision === "run")) return runs.length === 1 ? "runs" : "run";
+  return runs.every((node) => node.decision === "may_run") ? "may run" : "will run or may";
 }

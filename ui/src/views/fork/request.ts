@@ -1,5 +1,7 @@
+import { isRecord } from "../../api/client";
 import type { Json, TaskDetail } from "../../api/types";
 import { beginning, inLine, inLines } from "../../lib/format";
+import { nodeOf } from "../../lib/status";
 
 /** Something about a task that can be changed. */
 export interface Field {
@@ -44,14 +46,14 @@ export function fieldsOf(spec: Record<string, Json>, prompts: Record<string, str
   if (typeof spec.agent === "string") {
     fields.push({ id: "agent", group: isModel ? "model" : "agent", name: "agent", text: spec.agent, isJson: false, isShort: true, path: ["agent"] });
   }
-  if (isObject(spec.config)) {
+  if (isRecord(spec.config)) {
     fields.push({ id: "config", group: "setting", name: "config", text: inLines(spec.config), isJson: true, isShort: false, path: ["config"] });
   }
-  if (!isObject(spec.config) && spec.agent !== "local://echo") {
+  if (!isRecord(spec.config) && spec.agent !== "local://echo") {
     fields.push({ id: "config", group: "setting", name: "config", text: "", isJson: true, isShort: false, path: ["config"], hint: isModel ? 'It has none; for example {"temperature": 0.2}.' : "It has none." });
   }
   const given = detail.inputs.filter((one) => one.is_implied).map((one): [string, Json] => [one.name, one.written]);
-  const inputs = isObject(spec.inputs) ? Object.entries(spec.inputs) : given;
+  const inputs = isRecord(spec.inputs) ? Object.entries(spec.inputs) : given;
   for (const [name, value] of inputs) {
     const isText = typeof value === "string";
     fields.push({ id: `input ${name}`, group: "input", name, text: inLines(value), isJson: !isText, isShort: isText && value.length < 80 && !value.includes("\n"), path: ["inputs", name], hint: cameTo(name, value, detail) });
@@ -75,10 +77,6 @@ function cameTo(name: string, written: Json, detail: TaskDetail): string | undef
   return `In this run: ${beginning(text, LONGEST_HINT)}${text.length > LONGEST_HINT ? "…" : ""}`;
 }
 
-function isObject(value: Json | undefined): value is Record<string, Json> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** What is asked of the server; null where nothing is changed, or something cannot be read. */
 export function requestOf(
   task: string,
@@ -86,7 +84,7 @@ export function requestOf(
   texts: Readonly<Record<string, string>>,
   how: { isAgain: boolean; isAlone: boolean },
 ): { body: ForkBody | null; faults: Record<string, string>; changed: number } {
-  const node = task.replace(/\[\d+\]$/, "");
+  const node = nodeOf(task);
   const body: ForkBody = { from: how.isAgain && !how.isAlone ? [task] : [], fields: [], edits: [] };
   if (how.isAlone) body.only = task;
   const faults: Record<string, string> = {};

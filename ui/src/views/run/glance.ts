@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { apiPath } from "../../api/client";
 import type { Call, CallList, Run, RunStatus, TaskStatus, Trace } from "../../api/types";
 import { useGet } from "../../api/use";
@@ -29,7 +29,8 @@ export function useMoment(inAddress: string | null): [number | null, (at: number
     setAt(read(inAddress));
   }, [inAddress]);
   useEffect(() => () => stop(timer.current), []);
-  function move(to: number | null): void {
+  // The same one all the time: what plays through the run begins anew with another.
+  const move = useCallback((to: number | null): void => {
     setAt(to);
     stop(timer.current);
     // Browsers refuse addresses that change at every step of a drag.
@@ -39,7 +40,7 @@ export function useMoment(inAddress: string | null): [number | null, (at: number
       written.current = text;
       go(altered({ at: text }), { replace: true });
     }, WRITE_AFTER);
-  }
+  }, []);
   return [at, move];
 }
 

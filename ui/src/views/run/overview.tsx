@@ -89,7 +89,7 @@ export function CauseOfFailure({ cause, choose }: { cause: FailureGroup; choose:
         <span className="tag bad">{words(cause.kind)}</span> <span className="strong">{cause.cause}</span>
       </p>
       <TaskLinks tasks={cause.tasks} choose={choose} />
-      <p className="error-text">{visible(cause.example.evidence.message)}</p>
+      {!cause.cause.includes(cause.example.evidence.message) && <p className="error-text">{visible(cause.example.evidence.message)}</p>}
       {frame !== null && (
         <pre tabIndex={0} aria-label="where it failed">{`${frame.file}:${frame.line} in ${frame.function}\n    ${frame.code}`}</pre>
       )}

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { apiPath } from "../../api/client";
 import type { Run, TaskDetail, Trace } from "../../api/types";
 import { useGet, useThrottled } from "../../api/use";
@@ -42,12 +42,13 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose, chooseTa
   const detail = useGet<TaskDetail>(apiPath(["runs", run.id, "tasks", task]));
   const isReadOnly = useReadOnly();
   const reload = useThrottled(detail.reload, 400);
-  const changes = live.changes.get(task) ?? 0;
+  const stamp = `${live.changes.get(task) ?? 0} ${live.trace.data?.run.status}`;
+  const answered = useRef(stamp);
   useEffect(() => {
-    if (changes > 0) reload();
-  }, [changes, reload]);
-  const stamp = live.trace.data?.run.status;
-  useEffect(() => detail.reload(), [stamp, detail.reload]);
+    if (answered.current === stamp) return;
+    answered.current = stamp;
+    reload();
+  }, [stamp, reload]);
   const trace = taskIn(live.now, task);
   const data = detail.data;
   const isThere = trace === null || isSettledBy(trace, at);

@@ -2,7 +2,6 @@ import { apiPath } from "../../api/client";
 
 export const PAGE = 25;
 export const FILTERS = ["text", "status", "workflow", "origin", "within", "min_cost"] as const;
-export type Filter = (typeof FILTERS)[number];
 
 export const SPANS: Record<string, { title: string; hours: number }> = {
   hour: { title: "the last hour", hours: 1 },

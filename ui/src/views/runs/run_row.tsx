@@ -75,5 +75,5 @@ function tasksOf(run: Run): string {
   const failed = (run.counts.failed ?? 0) + (run.counts.timed_out ?? 0);
   const all = Object.values(run.counts).reduce((sum, one) => sum + one, 0);
   if (run.status === "running") return `${count(all)} of ${plural(run.node_count, "node")}`;
-  return failed > 0 ? `${count(all)}, ${count(failed)} failed` : plural(all, "task");
+  return failed > 0 ? `${plural(all, "task")}, ${count(failed)} failed` : plural(all, "task");
 }

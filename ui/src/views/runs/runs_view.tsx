@@ -123,7 +123,8 @@ function NoRuns({ isFiltered, offset }: { isFiltered: boolean; offset: number })
   return (
     <Empty title="Nothing has run here yet">
       <p>
-        Type <code>binex run workflow.yaml</code>, or <code>binex hello</code> for a demo. It shows up here by itself.
+        Begin or run a workflow under <a href={href(["workflows"])}>Workflows</a>, or type <code>binex run workflow.yaml</code>, or{" "}
+        <code>binex hello</code> for a demo. It shows up here by itself.
       </p>
     </Empty>
   );

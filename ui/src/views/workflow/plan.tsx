@@ -40,7 +40,7 @@ export function Plan({ plan, isCurrent }: { plan: RunPreview; isCurrent: boolean
             {shown.map((node, index) => (
               <tr key={node.node} className={shown[index - 1]?.wave === node.wave ? "" : "wave-start"}>
                 <td className="number">{node.wave}</td>
-                <td><span className="plan-node">{node.node}</span>{node.foreach !== null && <span className="faint"> for each of {node.foreach}{before(node)}</span>}</td>
+                <td><span className="plan-node">{node.node}</span>{node.foreach !== null && <span className="faint"> for each of {node.foreach}{itemsBefore(node)}</span>}</td>
                 <td className="plan-agent">{node.agent}</td>
                 <td>
                   {node.after.length === 0 ? NOTHING : node.after.join(", ")}
@@ -57,8 +57,9 @@ export function Plan({ plan, isCurrent }: { plan: RunPreview; isCurrent: boolean
   );
 }
 
-function before(node: NodePreview): string {
-  return node.tasks === null ? "" : `, ${node.tasks} before`;
+/** The node itself is a task besides its items. */
+function itemsBefore(node: NodePreview): string {
+  return node.tasks === null || node.tasks < 2 ? "" : `, ${plural(node.tasks - 1, "item")} before`;
 }
 
 function costSaid(plan: RunPreview): string {

@@ -82,7 +82,7 @@ function Field({ name, spec, text, change }: FieldProps) {
   return (
     <label>
       <span className="label">
-        <code>{name}</code> {spec?.type ?? ""}{isNeeded && <span className="faint"> needed</span>} {spec?.description}
+        <code className="field-name">{name}</code> {[spec?.type ?? "", isNeeded ? "needed" : ""].filter((one) => one !== "").join(", ")}{spec?.description && `: ${spec.description}`}
       </span>
       {spec?.type === "boolean" ? (
         <select value={value} required={isNeeded} onChange={(event) => change(event.target.value)}>

@@ -43,6 +43,8 @@ export default function Workbench({ file, reload }: { file: WorkflowText; reload
     return () => window.removeEventListener("beforeunload", warn);
   }, [isChanged]);
   async function save(): Promise<boolean> {
+    if (isReadOnly || isBusy) return false;
+    if (!isChanged) return true;
     setBusy(true);
     setFault(null);
     try {
@@ -68,7 +70,7 @@ export default function Workbench({ file, reload }: { file: WorkflowText; reload
         checked === null ? <Loading what="Reading the workflow" /> : <Empty title="There is no graph yet">The text has to be a workflow first.</Empty>
       ) : (
         <Suspense fallback={<Loading what="Drawing the graph" />}>
-          <GraphPane graph={drawn} standing={NOTHING_STANDS} chosen={editing.chosen} choose={choose} chooseGroup={editing.choose} {...(isReadOnly ? {} : { edit: editing.edit })} />
+          <GraphPane graph={drawn} standing={NOTHING_STANDS} chosen={editing.chosen} choose={choose} chooseGroup={editing.choose} isNarrow {...(isReadOnly ? {} : { edit: editing.edit })} />
         </Suspense>
       )}
       {!isReadOnly && <EditBar graph={graph} chosen={editing.chosen} editing={editing} />}

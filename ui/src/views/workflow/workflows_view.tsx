@@ -51,7 +51,14 @@ function Files() {
 
 function One({ name }: { name: string }) {
   const file = useGet<WorkflowText>(apiPath(["workflows", name]));
-  if (file.error !== null) return <div className="page"><Fault error={file.error} retry={file.reload} /></div>;
+  if (file.error !== null) {
+    return (
+      <div className="page">
+        <Fault error={file.error} retry={file.reload} />
+        <a href={href(["workflows"])}>All workflows</a>
+      </div>
+    );
+  }
   if (file.data === null) return <div className="page"><Loading what="Reading the file" /></div>;
   return (
     <Suspense fallback={<div className="page"><Loading what="Opening the editor" /></div>}>

@@ -31,6 +31,8 @@ interface GraphProps {
   chooseGroup: (id: string) => void;
   /** Where the graph can be changed. */
   edit?: GraphEdit;
+  /** Whether it has little room beside something else, and so runs downwards as on a phone. */
+  isNarrow?: boolean;
 }
 
 export default function GraphPane(props: GraphProps) {
@@ -41,10 +43,11 @@ export default function GraphPane(props: GraphProps) {
   );
 }
 
-function Drawn({ graph, standing, chosen, choose, chooseGroup, edit }: GraphProps) {
+function Drawn({ graph, standing, chosen, choose, chooseGroup, edit, isNarrow = false }: GraphProps) {
   const canUnfold = graph.nodes.length <= MOST_UNFOLDED;
   const [isFolded, setFolded] = useState(graph.nodes.length >= FOLD_FROM);
-  const isDown = !useWide("48rem");
+  const isWide = useWide("48rem");
+  const isDown = isNarrow || !isWide;
   const shape = useMemo(() => JSON.stringify([graph.nodes.map((node) => [node.id, node.agent]), graph.edges]), [graph]);
   const view = useMemo(() => (isFolded ? folded(graph) : unfolded(graph)), [shape, isFolded]);
   const [layout, setLayout] = useState<{ view: unknown; layout: Layout } | null>(null);
@@ -172,7 +175,7 @@ function Drawn({ graph, standing, chosen, choose, chooseGroup, edit }: GraphProp
           <Icon name="minus" />
         </button>
         {graph.nodes.length >= 4 && (
-          <label className="graph-fold" title={canUnfold ? undefined : `${count(graph.nodes.length)} nodes are too many to draw each`}>
+          <label className="graph-fold" title={canUnfold ? "Nodes with the same agent, after and before the same nodes, are drawn as one" : `${count(graph.nodes.length)} nodes are too many to draw each`}>
             <input type="checkbox" checked={isFolded} disabled={!canUnfold} onChange={(event) => setFolded(event.target.checked)} />
             alike as one
           </label>

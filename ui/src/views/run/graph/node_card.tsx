@@ -6,7 +6,7 @@ import { Icon } from "../../../parts/icon";
 import type { Standing } from "../moment";
 import { isGroup, type NodeGroup, type Part } from "./fold";
 
-export interface CardData extends Record<string, unknown> {
+interface CardData extends Record<string, unknown> {
   part: Part;
   status: TaskStatus | null;
   about: string;
@@ -78,12 +78,13 @@ export function summaryOf(part: Part, standing: ReadonlyMap<string, Standing>): 
   const status = here?.status ?? null;
   const counts = here?.items ?? {};
   const items = Object.values(counts).reduce((sum, one) => sum + one, 0);
-  if (items > 0) return { status, about: `${count(items)} items: ${saidOf(counts)}`, counts };
+  if (items > 0) return { status, about: `${plural(items, "item")}: ${worstOf(counts)}`, counts };
   if (status === "skipped") return { status, about: skipped(part), counts };
   if (part.reused_from !== null && status !== "waiting") return { status, about: part.is_edited ? "taken over, edited" : "taken over", counts };
-  const attempts = (here?.attempts ?? 0) > 1 ? `, ${here?.attempts} attempts` : "";
+  const attempts = here?.attempts ?? 0;
   const isTimed = status !== null && status !== "waiting" && status !== "ready";
-  const took = isTimed ? `${duration(here?.durationMs ?? 0)}${attempts}` : wordOf(status);
+  const took = isTimed ? duration(here?.durationMs ?? 0) : wordOf(status);
+  if (isTimed && attempts > 1) return { status, about: `${took}, ${attempts} attempts`, counts };
   return { status, about: `${took} · ${shortOf(part.agent)}`, counts };
 }
 
@@ -96,7 +97,7 @@ function rangeOf({ id, nodes, is_alike }: NodeGroup): string {
 }
 
 function skipped(part: GraphNode): string {
-  if (part.skip_reason === "when") return "skipped: its condition was false";
+  if (part.skip_reason === "when") return "skipped: condition not met";
   if (part.skip_reason === "blocked") return `skipped: ${part.blocked_by ?? "something"} failed`;
   return "skipped";
 }
@@ -105,6 +106,12 @@ function saidOf(counts: Partial<Record<TaskStatus, number>>): string {
   return GRAVEST_FIRST.filter((one) => (counts[one] ?? 0) > 0)
     .map((one) => `${count(counts[one] ?? 0)} ${wordOf(one)}`)
     .join(", ");
+}
+
+/** In short, for a line of a card: what went well is not counted where something else is said. */
+function worstOf(counts: Partial<Record<TaskStatus, number>>): string {
+  const { completed: _, ...others } = counts;
+  return saidOf(others) === "" ? saidOf(counts) : saidOf(others);
 }
 
 function gravest(counts: Partial<Record<TaskStatus, number>>): TaskStatus | null {

@@ -12,7 +12,7 @@ const DIRECTIONS: Record<Direction, Point> = {
 const ASIDE = 2.5;
 
 /** The next node from *from* in a direction: near, and rather straight ahead than aside. */
-export function nextTo(places: ReadonlyMap<string, Point>, from: string, direction: Direction): string | null {
+function nextTo(places: ReadonlyMap<string, Point>, from: string, direction: Direction): string | null {
   const here = places.get(from);
   if (here === undefined) return null;
   const ahead = DIRECTIONS[direction];

@@ -3,7 +3,7 @@ import { CST, type Document, isMap, isScalar, Lexer, type Pair, parseDocument, t
 /** Why an edit of a text cannot be made. */
 export class EditError extends Error {}
 
-export type Ranged = { range?: [number, number, number] | null };
+type Ranged = { range?: [number, number, number] | null };
 
 /** A text that is YAML, and the places of what stands in it. */
 export class Source {
