@@ -109,7 +109,7 @@ def test_the_example_of_the_page_about_cost_does_what_the_page_says(shell: Shell
     for name, text in re.findall(r'^```\w+ title="(\S+)"\n(.*?)^```$', page, re.M | re.S):
         shell.write(name, text)
     (shell.folder / ".binex").mkdir()
-    run, cost, answer, resume, after = (
+    run, cost, answer, resume, after, stats = (
         shlex.split(line)
         for line in re.findall(r"^\$ binex (.*)$", page, re.M)
         if "reviews.yaml" not in line or "run" in line
@@ -121,6 +121,8 @@ def test_the_example_of_the_page_about_cost_does_what_the_page_says(shell: Shell
     lines = rows(shell(*after).out)
     assert ["mock/large", "2", "800", "·", "160", "·", "$0.0144"] in lines
     assert ["mock/small", "3", "1,200", "·", "240", "·", "$0.00216"] in lines
+    spent = shell(*stats).out
+    assert re.search(r"mock/large.*\$0\.0144", spent), spent
     assert shell("run", "reviews.yaml", "-q").code == 0
     assert shell("cost", "--json").json()["total"]["cost_usd"] == pytest.approx(0.036)
 
