@@ -64,7 +64,8 @@ def measure(folder: Path) -> dict[str, float]:
             (here / "work.py.new").replace(here / "work.py")  # at once, as editors do
             done = _next_done(process)
             shown.append(time.time() - saved)
-            assert f"begin {number}" in json.dumps(done), done
+            summary = done["summary"]
+            assert f"begin {number}" in json.dumps(summary), (number, summary["run"]["status"], summary["outputs"])
             run = _run_of(done)
             page.wait_for_function("(id) => window.rows[id] !== undefined", arg=run, timeout=60_000)
             listed.append(page.evaluate("(id) => window.rows[id]", run) / 1000 - saved)

@@ -1,10 +1,13 @@
 """Whose code a name means: the folder's, the environment's, and never another folder's."""
 
+import os
 import statistics
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+import pytest
 
 from tests.adapters.workbench import Workbench
 
@@ -123,6 +126,17 @@ async def test_what_was_edited_is_imported_anew_with_all_that_belongs_to_it(benc
     assert await bench.value_of("steps.f") == 1, "a run keeps the code that it began with"
     await bench.adapter.prepare([bench.use("steps.f")])
     assert await bench.value_of("steps.f") == 22
+
+
+async def test_what_was_edited_within_the_same_second_and_is_as_long_is_not_what_it_was_compiled_to_before(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for number in range(3):
+        bench.write(f"def f(): return {number}")
+        os.utime(bench.folder / "steps.py", ns=(0, 1_700_000_000_000_000_000 + number))
+        assert await bench.adapter.prepare([bench.use("steps.f")]) == {}
+        assert await bench.value_of("steps.f") == number
 
 
 async def test_the_search_path_of_the_process_stays_as_it_was(bench: Workbench) -> None:

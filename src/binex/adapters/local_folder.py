@@ -113,7 +113,12 @@ class _InFolder:
 
 
 class _SourceLoader(_InFolder, SourceFileLoader):  # type: ignore[misc] # typeshed's bases disagree
-    pass
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Nothing, so that compiled code is neither kept nor taken.
+
+        Python takes it for that of a file of the same size and second, and so for what was saved before.
+        """
+        raise OSError(f"what {path} is compiled to is not kept")
 
 
 class _BytecodeLoader(_InFolder, SourcelessFileLoader):
