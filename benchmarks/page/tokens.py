@@ -28,13 +28,13 @@ _LISTEN = r"""
   window.delays = {};
   const read = () => {
     const now = performance.timeOrigin + performance.now();
-    const text = document.querySelector("[data-testid=streamed]")?.textContent ?? "";
+    const text = document.querySelector("main")?.textContent ?? "";
     for (const [, stamp] of text.matchAll(/<([\d.]+)>/g)) window.delays[stamp] ??= now - Number(stamp);
   };
   new MutationObserver(read).observe(document, { childList: true, subtree: true, characterData: true });
 })();
 """
-"""Every word is the time at which it was sent."""
+"""Every word is the time at which it was sent; the last ones may come with the whole answer."""
 
 
 def measure(folder: Path) -> dict[str, float]:

@@ -47,11 +47,23 @@ nodes:
     config: {script: speaker.yaml}
   after: {agent: "local://echo", inputs: {text: "${speak.output}"}}
 """
+LATER: Final = """\
+name: later
+nodes:
+  first: {agent: "local://gallery.nap"}
+  speak:
+    agent: llm://mock/speaker
+    depends_on: [first]
+    inputs: {topic: tides}
+    config: {script: speaker.yaml}
+"""
+"""Its model is asked some time after it has begun."""
 SPEAKER: Final = "- {text: 'one two three four five six seven eight nine ten', chunk_delay_ms: 300}\n"
 TINY_RUNS: Final = 27
 """With the others more than one page."""
 FUNCTIONS: Final = '''\
 """What the nodes of the gallery do."""
+import time
 
 
 def note():
@@ -62,6 +74,11 @@ def note():
         "<script>window.broken = true</script><img src=x onerror=\\"window.broken = true\\">\\n\\n"
         "[bad](javascript:window.broken=true) ![far](https://example.org/far.png)\\n"
     )
+
+
+def nap():
+    """Takes a while."""
+    time.sleep(2)
 
 
 def numbers():
@@ -116,6 +133,7 @@ async def make_material(folder: Path, *, nodes: int = 2000) -> Material:
     (folder / "large.yaml").write_text(_large(nodes), encoding="utf-8")
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     (folder / "slow.yaml").write_text(SLOW, encoding="utf-8")
+    (folder / "later.yaml").write_text(LATER, encoding="utf-8")
     (folder / "speaker.yaml").write_text(SPEAKER, encoding="utf-8")
     async with open_session(folder / ".binex") as session:
         for _ in range(TINY_RUNS):

@@ -8,11 +8,7 @@ from tests.page.conftest import Open
 def test_a_tab_that_is_seen_again_shows_once_what_was_said_meanwhile(open_tab: Open) -> None:
     with open_tab() as tab:
         page = tab.page
-        made = page.evaluate(
-            """async () => (await (await fetch("/api/workflows/slow.yaml/run", {
-                method: "POST", headers: {"Content-Type": "application/json"}, body: "{}",
-            })).json()).run"""
-        )
+        made = start(page, "slow")
         page.get_by_text(made).wait_for()
         tab.go(f"runs/{made}?task=speak")
         said = page.get_by_test_id("streamed")
@@ -23,6 +19,17 @@ def test_a_tab_that_is_seen_again_shows_once_what_was_said_meanwhile(open_tab: O
         expect(said).to_contain_text("seven")
         words = str(said.text_content()).split()
         assert len(words) == len(set(words)), words
+        expect(page.locator(".run-header .mark")).to_contain_text("completed")
+
+
+def test_what_a_task_says_is_shown_as_it_comes_also_where_it_was_looked_at_before_it_began(open_tab: Open) -> None:
+    with open_tab() as tab:
+        page = tab.page
+        tab.go(f"runs/{start(page, 'later')}?task=speak")
+        mark = page.locator(".task-head .mark")
+        expect(mark).to_contain_text("waiting")
+        expect(page.get_by_test_id("streamed")).to_contain_text("two")
+        expect(mark).to_contain_text("running")
         expect(page.locator(".run-header .mark")).to_contain_text("completed")
 
 
@@ -37,6 +44,18 @@ def test_a_run_that_cannot_be_followed_is_no_lost_server_once_it_is_left(open_ta
         expect(lost).to_be_visible()
         tab.go("runs")
         expect(lost).to_be_hidden()
+
+
+def start(page: Page, workflow: str) -> str:
+    """Run a workflow of the folder; the run's id."""
+    made: str = page.evaluate(
+        """async (name) => (await (await fetch(`/api/workflows/${name}.yaml/run`, {
+            method: "POST", headers: {"Content-Type": "application/json"}, body: "{}",
+        })).json()).run""",
+        workflow,
+    )
+    page.get_by_text(made).wait_for()
+    return made
 
 
 def show(page: Page, *, is_shown: bool) -> None:

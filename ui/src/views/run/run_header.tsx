@@ -20,7 +20,7 @@ interface HeaderProps {
 
 /** What a run is, how it stands, and what can be done with it. */
 export function RunHeader({ run, reload, isLive, glance }: HeaderProps) {
-  const now = useNow(run.status === "running" && glance === null, 250);
+  const now = useNow(run.status === "running" && glance === null, 500);
   const took = run.status === "running" ? now - new Date(run.started_at).getTime() : run.duration_ms;
   return (
     <header className={`run-header ${glance === null ? "" : "past"}`}>

@@ -32,7 +32,7 @@ export default function RunView({ name, query }: { name: string; query: URLSearc
   const tab = query.get("tab");
   const pane = PANES.find((one) => one === query.get("pane")) ?? (chosen !== null || group !== null ? "details" : "graph");
   const run = live.now?.run ?? live.debug.data?.run ?? null;
-  const clock = useNow(run?.status === "running", 500);
+  const clock = useNow(run?.status === "running", live.isLarge ? 2000 : 500);
   const span = useMemo(() => {
     if (live.now === null) return 0;
     const passed = run?.status === "running" ? clock - new Date(live.now.run.started_at).getTime() : 0;

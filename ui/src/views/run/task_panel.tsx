@@ -51,6 +51,10 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose, chooseTa
   }, [stamp, reload]);
   const trace = taskIn(live.now, task);
   const data = detail.data;
+  const isBehind = trace?.status === "running" && (data?.timing.status === "waiting" || data?.timing.status === "ready");
+  useEffect(() => {
+    if (isBehind) reload(); // a start is told a moment before it can be read
+  }, [isBehind, data, reload]);
   const isThere = trace === null || isSettledBy(trace, at);
   const standingNow = trace === null ? null : standingOf(trace, at);
   const status = (at === null ? standing.get(task)?.status : null) ?? standingNow?.status ?? data?.timing.status ?? null;
@@ -131,7 +135,7 @@ export function TaskPanel({ run, task, tab, at, standing, live, choose, chooseTa
         <Tabs label={`Parts of ${task}`} tabs={tabs.map((id) => ({ id, ...titles[id] }))} chosen={chosen} choose={(id) => chooseTab(id)}>
           <div className="panel-body">
             <Damaged damage={data.damage} />
-            {chosen === "talk" && <TalkPanel run={run} detail={data} at={at} tokens={live.tokens} />}
+            {chosen === "talk" && <TalkPanel run={run} detail={data} now={trace ?? data.timing} at={at} tokens={live.tokens} />}
             {chosen === "input" && (hasBegun ? <InputPanel detail={data} /> : <Empty title="At this moment it had been given nothing yet" />)}
             {chosen === "output" && <OutputPanel detail={data} isThere={isThere} />}
             {chosen === "attempts" && <AttemptsPanel run={run} detail={data} at={at} choose={(one) => choose(one)} />}

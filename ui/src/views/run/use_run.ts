@@ -17,6 +17,8 @@ export interface LiveRun {
   /** Grows whenever something was told of a task. */
   changes: ReadonlyMap<string, number>;
   isLive: boolean;
+  /** Whether it has so many tasks that drawing them takes time that the run itself may need. */
+  isLarge: boolean;
   reload: () => void;
 }
 
@@ -86,7 +88,7 @@ export function useRun(name: string): LiveRun {
       reloadSoon();
     }
   }, [tokens, flush, reloadSoon, isLarge]));
-  return { trace, now, graph, debug, tokens, changes, isLive: isGoing, reload };
+  return { trace, now, graph, debug, tokens, changes, isLive: isGoing, isLarge, reload };
 }
 
 function tasksIn(trace: Trace | null): number {

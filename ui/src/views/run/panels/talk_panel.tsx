@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { isRecord } from "../../../api/client";
-import type { AttemptDetail, Json, Round, Run, SeenMessage, TaskDetail, ToolUse } from "../../../api/types";
+import type { AttemptDetail, Json, Round, Run, SeenMessage, TaskDetail, TaskTrace, ToolUse } from "../../../api/types";
 import { inLine, inLines, plural, visible } from "../../../lib/format";
 import { Empty } from "../../../parts/states";
 import { LongText } from "../../../parts/long_text";
@@ -12,17 +12,19 @@ const MOST_MESSAGES = 30;
 interface TalkProps {
   run: Run;
   detail: TaskDetail;
+  /** The task as it is now, which is known before it can be read in full. */
+  now: TaskTrace;
   at: number | null;
   tokens: Tokens;
 }
 
 /** What was said between the task and models: exactly what the model was given, and what it answered. */
-export function TalkPanel({ run, detail, at, tokens }: TalkProps) {
+export function TalkPanel({ run, detail, now, at, tokens }: TalkProps) {
   const start = new Date(run.started_at).getTime();
   const attempts = detail.attempts.filter((attempt) => attempt.rounds.length > 0);
   const isOwn = detail.executed_run === run.id;
-  const running = detail.timing.attempts.find((attempt) => attempt.status === "running");
-  const next = running?.attempt ?? (detail.timing.status === "running" ? detail.timing.attempts.length || 1 : null);
+  const running = now.attempts.find((attempt) => attempt.status === "running");
+  const next = running?.attempt ?? (now.status === "running" ? now.attempts.length || 1 : null);
   return (
     <div className="talk">
       {attempts.map((attempt) => (
