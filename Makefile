@@ -11,7 +11,7 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp check chromium page-tools
 	$(BIN)/binex hello --quiet > /dev/null
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

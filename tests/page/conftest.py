@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import pytest
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 Scheme = Literal["light", "dark"]
+LOOKS: Final = [
+    pytest.param(1440, "light"),
+    pytest.param(390, "dark"),
+    pytest.param(1440, "dark", marks=pytest.mark.campaign),  # each takes most of a minute
+    pytest.param(390, "light", marks=pytest.mark.campaign),
+]
+"""Widths and schemes in which every view is checked."""
 AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 
 

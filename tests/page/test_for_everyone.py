@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import Open, Scheme, Site
+from tests.page.conftest import LOOKS, Open, Scheme, Site
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "binex" / "server" / "static"
@@ -37,8 +37,7 @@ def views(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_no_view_is_against_wcag_or_wider_than_its_window(
     site: Site, open_tab: Open, width: int, scheme: Scheme
 ) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import OddSite, Open, Scheme, tabs_of
+from tests.page.conftest import LOOKS, OddSite, Open, Scheme, tabs_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+pytestmark = pytest.mark.campaign  # minutes of a browser, which `make test` has no room for
 WIDTHS = [1440, 390]
 TOKEN = "a-token-that-stays-the-same"
 
@@ -212,8 +213,7 @@ def test_a_round_that_is_over_is_not_said_a_second_time(open_odd: Open) -> None:
         expect(page.locator(".run-header .mark")).to_contain_text("cancelled")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_no_odd_view_is_against_wcag_or_too_wide(odd_site: OddSite, open_odd: Open, width: int, scheme: Scheme) -> None:
     odd = odd_site.material
     first, second = odd.forks

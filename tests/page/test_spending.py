@@ -1,78 +1,55 @@
 """The page shows what was spent over time, by workflow, node and model, in a chart and in tables that say the same."""
 
-import asyncio
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from binex.server.serving import ServerOptions, serving
-from tests.page.conftest import Scheme, Tab
+from tests.page.conftest import LOOKS, Scheme, Served, Tab, server_of, tabs_of
 from tests.page.spending import DAYS, EACH_USD, MODELS, RUNS, UNPRICED, make_spending
 
+pytestmark = pytest.mark.campaign  # minutes of a browser, which `make test` has no room for
 WIDTHS = [1440, 390]
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address, with its token, of a server on the store in *folder*."""
-    urls: list[str] = []
-    has_begun, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+@dataclass(frozen=True)
+class Spending:
+    """A store of runs, most of which cost something."""
 
-    async def serve() -> None:
-        async with serving(ServerOptions(directory=folder / ".binex", who="tester")) as found:
-            urls.append(found.url)
-            has_begun.set()
-            await stop.wait()
+    store: Path
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    try:
-        assert has_begun.wait(60), "the server did not begin"
-        yield urls[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
+
+Spent: TypeAlias = Served[Spending]
+
+
+async def spending_in(folder: Path) -> Spending:
+    """Fill the store in *folder*."""
+    await make_spending(folder)
+    return Spending(folder / ".binex")
+
+
+async def nothing_in(folder: Path) -> Spending:
+    """Leave *folder* as it is."""
+    return Spending(folder / ".binex")
 
 
 @pytest.fixture(scope="module")
-def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server on runs that cost something. Made before there is a browser, whose driver has a loop."""
-    folder = tmp_path_factory.mktemp("spending")
-    made = threading.Thread(target=lambda: asyncio.run(make_spending(folder)))
-    made.start()
-    made.join()
-    with served(folder) as url:
-        yield url
+def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spent]:
+    """A server on runs that cost something."""
+    with server_of(tmp_path_factory.mktemp("spending"), spending_in) as served:
+        yield served
 
 
-@contextmanager
 def health(
-    browser: Browser, url: str, query: str = "", *, width: int = 1440, scheme: Scheme = "light"
-) -> Iterator[Tab]:
-    """The view in a tab of its own; nothing may stand in its console, and no other host be asked."""
-    base = url.partition("/#")[0].rstrip("/")
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    try:
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        tab = Tab(page, base)
-        page.on("request", lambda one: None if one.url.startswith(base) else tab.foreign.append(one.url))
-        page.on("console", lambda message: tab.complaints.append(message.text))
-        page.on("pageerror", lambda error: tab.complaints.append(str(error)))
-        page.goto(url)
-        page.get_by_role("heading", name="Runs", exact=True).wait_for()
-        tab.go(f"health{query}")
-        yield tab
-        assert tab.foreign == []
-        assert [one for one in tab.complaints if not any(part in one for part in tab.expected)] == []
-    finally:
-        context.close()
+    browser: Browser, served: Spent, query: str = "", *, width: int = 1440, scheme: Scheme = "light"
+) -> AbstractContextManager[Tab]:
+    """The view in a tab of its own."""
+    return tabs_of(browser, served.url, served.base)(f"health{query}", width=width, scheme=scheme)
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -83,7 +60,7 @@ def rows(page: Page) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_spending_is_shown_by_workflow_then_by_the_nodes_of_one(spent: str, browser: Browser, width: int) -> None:
+def test_spending_is_shown_by_workflow_then_by_the_nodes_of_one(spent: Spent, browser: Browser, width: int) -> None:
     with health(browser, spent, width=width) as tab:
         page = tab.page
         found = rows(page)
@@ -117,7 +94,7 @@ def test_spending_is_shown_by_workflow_then_by_the_nodes_of_one(spent: str, brow
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_models_are_shown_with_what_has_no_price_and_what_failed(spent: str, browser: Browser, width: int) -> None:
+def test_models_are_shown_with_what_has_no_price_and_what_failed(spent: Spent, browser: Browser, width: int) -> None:
     with health(browser, spent, width=width) as tab:
         page = tab.page
         page.get_by_role("link", name="Which models they asked").click()
@@ -135,7 +112,7 @@ def test_models_are_shown_with_what_has_no_price_and_what_failed(spent: str, bro
         assert tab.overflow() <= 0
 
 
-def test_the_time_and_its_parts_can_be_chosen_and_stand_in_the_address(spent: str, browser: Browser) -> None:
+def test_the_time_and_its_parts_can_be_chosen_and_stand_in_the_address(spent: Spent, browser: Browser) -> None:
     with health(browser, spent, "?workflow=summaries") as tab:
         page = tab.page
         assert rows(page)[0][:2] == ["summaries", "$0.4000"]
@@ -155,7 +132,7 @@ def test_the_time_and_its_parts_can_be_chosen_and_stand_in_the_address(spent: st
         assert rows(page)[0][:2] == ["summaries", "$0.4000"]
 
 
-def test_a_bar_says_what_it_is_made_of(spent: str, browser: Browser) -> None:
+def test_a_bar_says_what_it_is_made_of(spent: Spent, browser: Browser) -> None:
     with health(browser, spent, "?group=model") as tab:
         chart = tab.page.locator(".chart svg")
         box = chart.bounding_box()
@@ -168,7 +145,7 @@ def test_a_bar_says_what_it_is_made_of(spent: str, browser: Browser) -> None:
         expect(told).to_have_count(0)
 
 
-def test_what_cannot_be_told_is_an_error_in_words(spent: str, browser: Browser) -> None:
+def test_what_cannot_be_told_is_an_error_in_words(spent: Spent, browser: Browser) -> None:
     with health(browser, spent, "?workflow=nowhere") as tab:
         tab.expected.append("404")
         expect(tab.page.get_by_role("alert")).to_contain_text("no run of a workflow 'nowhere'")
@@ -177,16 +154,15 @@ def test_what_cannot_be_told_is_an_error_in_words(spent: str, browser: Browser) 
 
 
 def test_where_nothing_has_run_it_says_so(browser: Browser, tmp_path: Path) -> None:
-    with served(tmp_path) as url, health(browser, url) as tab:
+    with server_of(tmp_path, nothing_in) as served, health(browser, served) as tab:
         expect(tab.page.get_by_text("Nothing has run in the last 30 days")).to_be_visible()
         tab.page.get_by_role("button", name="Models").click()
         tab.page.get_by_label("In which time").select_option("all time")
         expect(tab.page.get_by_text("Nothing has run here yet")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_spending_is_as_wcag_wants_it(spent: str, browser: Browser, width: int, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_spending_is_as_wcag_wants_it(spent: Spent, browser: Browser, width: int, scheme: Scheme) -> None:
     for query in (
         "",
         "?group=model&figure=tokens",

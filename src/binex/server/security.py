@@ -61,6 +61,7 @@ class Guard:
         reply = _Reply(send)
         try:
             headers = Headers(scope=scope)
+            reply.is_last = _has_two_lengths(headers)
             self._check(scope, headers)
             if scope["method"] in _WRITING:
                 most = _MOST_LOGIN_BYTES if scope["path"] == LOGIN else MOST_BYTES
@@ -76,6 +77,8 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers) -> None:
         if sum(len(name) + len(value) for name, value in headers.raw) > _LONGEST_HEADERS:
             raise RefusedError(400, "headers", f"the headers are longer than {_LONGEST_HEADERS:,} bytes")
+        if _has_two_lengths(headers):
+            raise RefusedError(400, "length", "the body has a length and is sent in chunks", "send one of the two")
         self._check_sender(headers)
         refuse_odd_path(scope["raw_path"])
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
@@ -108,12 +111,19 @@ class Guard:
             raise RefusedError(403, "origin", "another site's page asks for this")
 
 
+def _has_two_lengths(headers: Headers) -> bool:
+    """Whether another program may see the end of the request elsewhere; nothing may follow it (RFC 9112, 6.3)."""
+    return "content-length" in headers and "transfer-encoding" in headers
+
+
 class _Reply:
     """What is sent, with the headers that all answers have."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._has_begun = False
+        self.is_last = False
+        """Whether the connection ends with it, where it is a refusal."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -129,5 +139,7 @@ class _Reply:
             return
         data = document(refusal)
         headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(data)).encode())]
+        if self.is_last:
+            headers.append((b"connection", b"close"))
         await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": data})
